@@ -1,0 +1,26 @@
+"""The Pulumi program: load, plan, build, export."""
+
+import pulumi
+from pulumi.errors import RunError
+
+from components.config import load_stack_config
+from components.errors import ConfigurationError
+from components.platform import Platform
+from components.stack_values import stack_values
+from host.facts import measure
+
+
+def main() -> None:
+    """Deploy the selected stack and export what a person or a tool needs next."""
+    stack = pulumi.get_stack()
+    try:
+        config = load_stack_config(stack_values())
+        ports = [settings.port for settings in config.services.values()]
+        platform = Platform.deploy(stack, config, measure(ports, stack, config.data))
+    except ConfigurationError as error:
+        raise RunError(str(error)) from None
+    for name, value in platform.outputs().items():
+        pulumi.export(name, value)
+
+
+main()

@@ -1,0 +1,1 @@
+"""Hearth: typed services, one plan, several runtimes."""

@@ -1,0 +1,51 @@
+"""The catalogue: every module here that has a ``spec`` function is a kind of service.
+
+A module ``redis.py`` holds ``Settings`` (the keys of ``hearth:services``), ``spec(settings,
+context)`` and, where the service asks something of its neighbours, ``requests(settings)``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from components.context import Context
+from components.settings import ServiceSettings
+from components.spec import Requests, ServiceSpec
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One kind of service."""
+
+    name: str
+    description: str
+    settings: type[ServiceSettings]
+    spec: Callable[[Any, Context], ServiceSpec]
+    requests: Callable[[Any], Requests]
+
+    @property
+    def class_name(self) -> str:
+        """``Redis`` for ``redis``, ``LlamaCpp`` for ``llama_cpp``."""
+        return "".join(part.capitalize() for part in self.name.split("-"))
+
+
+@cache
+def entries() -> dict[str, Entry]:
+    """Every kind of service by the name used in stack files, in alphabetical order."""
+    found = {}
+    for info in sorted(pkgutil.iter_modules(__path__), key=lambda info: info.name):
+        module = importlib.import_module(f"{__name__}.{info.name}")
+        name = info.name.replace("_", "-")
+        found[name] = Entry(
+            name=name,
+            description=(module.__doc__ or "").partition("\n")[0].rstrip("."),
+            settings=module.Settings,
+            spec=module.spec,
+            requests=getattr(module, "requests", lambda settings: Requests()),
+        )
+    return found

@@ -1,0 +1,127 @@
+"""nginx: the front door; its routes are what the stack's services publish.
+
+Directives: https://nginx.org/en/docs/dirindex.html
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Annotated
+
+from pydantic import Field
+
+from components.context import Context
+from components.rendering import render
+from components.settings import ServiceSettings
+from components.spec import (
+    ConfigFile,
+    HealthCheck,
+    Image,
+    Package,
+    Port,
+    Process,
+    Resources,
+    SecretRef,
+    Security,
+    ServiceSpec,
+)
+from components.units import Bytes, PortNumber
+
+IMAGE = Image(repository="nginx", tag="1.28.0-bookworm")
+PACKAGE = Package(programs=("nginx",), apt=("nginx-light",), brew=("nginx",))
+
+
+class Settings(ServiceSettings):
+    """Keys of an nginx."""
+
+    memory: Annotated[Bytes, Field(ge=16 * 1024**2, description="Hard memory limit.")] = 64 * 1024**2
+    port: Annotated[PortNumber, Field(description="Port of the front door.")] = 8080
+    publish: Annotated[bool, Field(description="Reachable from the host; a front door is.")] = True
+    address: Annotated[
+        str,
+        Field(
+            pattern=r"^(\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F:]+)$",
+            description="Host address to publish on; 0.0.0.0 opens the platform to the network.",
+        ),
+    ] = "127.0.0.1"
+    tls: Annotated[
+        str | None,
+        Field(
+            pattern=r"^(self-signed|/.+\.pem)$",
+            description="self-signed, or the path of a PEM file with key and certificate chain.",
+        ),
+    ] = None
+    basic_auth: Annotated[
+        bool, Field(description="Ask for a password on every route, not only those that want one.")
+    ] = False
+
+
+def certificate(settings: Settings, service: str) -> SecretRef | None:
+    """The key and certificate in one PEM text: made by Hearth, or read from the given file."""
+    if settings.tls is None:
+        return None
+    if settings.tls == "self-signed":
+        return SecretRef(name=f"{service}-tls", kind="certificate")
+    return SecretRef(name=f"{service}-tls", kind="file", source=settings.tls)
+
+
+def spec(settings: Settings, context: Context) -> ServiceSpec:
+    """One nginx that leads to every route of the stack."""
+    routes = [
+        {"service": name, "route": route, "endpoint": context.endpoint(name)}
+        for name, route in context.routes()
+    ]
+    tls = certificate(settings, context.service)
+    guarded = settings.basic_auth or any(item["route"].basic_auth for item in routes)
+    configuration = render(
+        "nginx/nginx.conf.j2",
+        settings=settings,
+        context=context,
+        routes=routes,
+        tls=tls,
+        workers=max(1, min(4, ceil(settings.cpus or context.host_cpus))),
+    )
+    secret_files = []
+    if guarded:
+        secret_files.append(
+            ConfigFile(
+                path=context.secret_path("htpasswd"),
+                content="hearth:{PLAIN}@@password@@\n",
+                secrets={"password": SecretRef(name=f"{context.service}-basic-auth")},
+            )
+        )
+    if tls:
+        secret_files.append(
+            ConfigFile(path=context.secret_path("tls.pem"), content="@@tls@@", secrets={"tls": tls})
+        )
+    scheme = "https" if tls else "http"
+    return ServiceSpec(
+        name=context.service,
+        type="nginx",
+        description="Front door",
+        image=IMAGE,
+        package=PACKAGE,
+        process=Process(
+            argv=("nginx", "-e", "stderr", "-c", context.path("nginx.conf")),
+            # Lets open streams end; SIGTERM would cut them.
+            stop_signal="SIGQUIT",
+            stop_seconds=10,
+        ),
+        resources=Resources(
+            memory=settings.memory, reservation=settings.reservation, cpus=settings.cpus
+        ),
+        health=HealthCheck(http=f"{scheme}://127.0.0.1:{settings.port}/healthz", start_period=10),
+        security=Security(uid=101),
+        networks=tuple(sorted({"frontend", "backend"})),
+        ports=(
+            Port(
+                name="http",
+                number=settings.port,
+                publish=settings.publish,
+                address=settings.address,
+            ),
+        ),
+        files=(ConfigFile(path=context.path("nginx.conf"), content=configuration), *secret_files),
+        needs=tuple(dict.fromkeys(item["service"] for item in routes)),
+        check=("nginx", "-t", "-q", "-e", "stderr", "-c", context.path("nginx.conf")),
+    )

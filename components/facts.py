@@ -1,0 +1,23 @@
+"""What is known of the host before anything is planned. Measured by ``host.facts``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostFacts:
+    """Figures of one host. Sizes in bytes."""
+
+    memory: int
+    cpus: float
+    root: str
+    """Default directory for the data of stacks."""
+    superuser: bool
+    accounts: bool = False
+    """Services get an account of their own (Linux, as root)."""
+    user: str = "nobody"
+    home: str = "/"
+    busy_ports: Mapping[int, str] = field(default_factory=dict)
+    """Ports of the plan that somebody else listens on, and who."""

@@ -1,0 +1,72 @@
+"""How much memory a language model takes in Ollama: weights, key-value cache, graph.
+
+Weights are the sizes of the default (Q4_K_M) files in Ollama's library. The cache holds, for each
+token of context, one key and one value vector per layer and key-value head in 16-bit floats:
+``2 * layers * kv_heads * head_size * 2`` bytes (architecture figures: the models' own cards).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+GIB = 1024**3
+MIB = 1024**2
+# Quantised to about 4.85 bits a weight, as Q4_K_M does on average (llama.cpp, quantize README).
+_BYTES_PER_PARAMETER = 0.61
+# What a runner takes beside weights and cache: compute graph, buffers, the process itself.
+_RUNNER = 300 * MIB
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Bytes of weights, and bytes of cache for one token of context."""
+
+    weights: int
+    cache_per_token: int
+
+    def loaded(self, context_length: int, parallel: int) -> int:
+        """Bytes while loaded and serving ``parallel`` requests of ``context_length`` tokens."""
+        return self.weights + self.cache_per_token * context_length * parallel + _RUNNER
+
+
+def _cache(layers: int, kv_heads: int, head_size: int) -> int:
+    return 2 * layers * kv_heads * head_size * 2
+
+
+_KNOWN = {
+    "llama3.2:1b": Footprint(int(1.3e9), _cache(16, 8, 64)),
+    "llama3.2:3b": Footprint(int(2.0e9), _cache(28, 8, 128)),
+    "llama3.1:8b": Footprint(int(4.9e9), _cache(32, 8, 128)),
+    "llama2:7b": Footprint(int(3.8e9), _cache(32, 32, 128)),
+    "codellama:7b": Footprint(int(3.8e9), _cache(32, 32, 128)),
+    "mistral:7b": Footprint(int(4.1e9), _cache(32, 8, 128)),
+    "phi3:mini": Footprint(int(2.2e9), _cache(32, 32, 96)),
+    "qwen2.5:0.5b": Footprint(int(0.4e9), _cache(24, 2, 64)),
+    "qwen2.5:7b": Footprint(int(4.7e9), _cache(28, 4, 128)),
+    "tinyllama:1.1b": Footprint(int(0.64e9), _cache(22, 4, 64)),
+    "nomic-embed-text": Footprint(int(0.28e9), 0),
+}  # fmt: skip
+_DEFAULT_TAG = {
+    "llama3.2": "3b", "llama3.1": "8b", "llama2": "7b", "codellama": "7b", "mistral": "7b",
+    "qwen2.5": "7b", "tinyllama": "1.1b", "phi3": "mini",
+}  # fmt: skip
+_PARAMETERS = re.compile(r"(?:^|[-_])(\d+(?:\.\d+)?)([bm])(?:$|[-_])")
+
+
+def footprint(model: str) -> Footprint | None:
+    """What is known or can be told from the size in the tag (``:7b``); else ``None``."""
+    name, _, tag = model.lower().partition(":")
+    if tag in ("", "latest"):
+        tag = _DEFAULT_TAG.get(name, "")
+    known = _KNOWN.get(f"{name}:{tag}" if tag else name)
+    if known:
+        return known
+    size = _PARAMETERS.search(tag)
+    if size is None:
+        return None
+    billions = float(size[1]) * (1 if size[2] == "b" else 0.001)
+    # Grouped-query models of 7 to 8 billion weights keep 128 KiB a token; it grows with the root.
+    return Footprint(
+        int(billions * 1e9 * _BYTES_PER_PARAMETER), int(128 * 1024 * (billions / 8) ** 0.5)
+    )

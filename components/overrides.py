@@ -1,0 +1,26 @@
+"""A stack's own images: a mirror's prefix for all, or another image for one service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from components.spec import Image, ServiceSpec
+
+
+def parse_reference(reference: str) -> Image:
+    """``host:5000/name:tag@digest`` as an ``Image``; the tag is ``latest`` when there is none."""
+    name, _, digest = reference.partition("@")
+    head, slash, last = name.rpartition("/")
+    repository, _, tag = last.partition(":")
+    return Image(repository=f"{head}{slash}{repository}", tag=tag or "latest", digest=digest or None)
+
+
+def with_image(spec: ServiceSpec, overrides: Mapping[str, str]) -> ServiceSpec:
+    """``spec`` with the image that the stack wants for it."""
+    if spec.name in overrides:
+        return replace(spec, image=parse_reference(overrides[spec.name]))
+    prefix = overrides.get("prefix", "").rstrip("/")
+    if not prefix:
+        return spec
+    return replace(spec, image=replace(spec.image, repository=f"{prefix}/{spec.image.repository}"))

@@ -1,0 +1,127 @@
+"""The plan: every service described, every cross-check made, before anything is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+from components.catalog import entries
+from components.config import StackConfig
+from components.context import Context
+from components.errors import ConfigurationError, Problem
+from components.facts import HostFacts
+from components.overrides import with_image
+from components.plan_checks import check_budget, check_ports
+from components.runtimes.base import Capability, Runtime
+from components.spec import ServiceSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploymentPlan:
+    """What will run, in the order in which it starts."""
+
+    stack: str
+    runtime: str
+    services: tuple[ServiceSpec, ...]
+    memory_host: int
+    memory_reserve: int
+    cpus_host: float
+    advisory: tuple[Capability, ...]
+    """Limits that this runtime records and cannot enforce."""
+
+    @property
+    def memory_planned(self) -> int:
+        """Bytes that all limits together allow."""
+        return sum(spec.resources.memory for spec in self.services)
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Every private network that a service is on."""
+        return tuple(sorted({network for spec in self.services for network in spec.networks}))
+
+    def service(self, name: str) -> ServiceSpec:
+        """The service called ``name``. Raises ``KeyError``."""
+        return {spec.name: spec for spec in self.services}[name]
+
+
+def _described(
+    config: StackConfig, runtime: Runtime, stack: str, cpus: float
+) -> tuple[dict[str, ServiceSpec], list[Problem]]:
+    known = entries()
+    requests = {
+        name: known[config.types[name]].requests(settings)
+        for name, settings in config.services.items()
+    }
+    endpoints = {
+        name: runtime.endpoint(name, settings.port) for name, settings in config.services.items()
+    }
+    specs: dict[str, ServiceSpec] = {}
+    problems: list[Problem] = []
+    for name, settings in config.services.items():
+        context = Context(
+            stack=stack,
+            service=name,
+            listen=runtime.listen,
+            places=runtime.places(name),
+            endpoints=endpoints,
+            requests=requests,
+            resolver=runtime.resolver,
+            host_cpus=cpus,
+        )
+        try:
+            spec = known[config.types[name]].spec(settings, context)
+        except LookupError as error:
+            problems.append(Problem(f"hearth:services.{name}", str(error.args[0])))
+            continue
+        specs[name] = with_image(spec, config.images)
+    return specs, problems
+
+
+def _unserved(specs: Mapping[str, ServiceSpec], config: StackConfig) -> list[Problem]:
+    """Databases asked for where nobody serves them."""
+    if any(spec.type == "postgres" for spec in specs.values()):
+        return []
+    known = entries()
+    return [
+        Problem(f"hearth:services.{name}", "needs a database; add postgres to hearth:services")
+        for name, settings in config.services.items()
+        if known[config.types[name]].requests(settings).databases
+    ]
+
+
+def _ordered(specs: Mapping[str, ServiceSpec]) -> tuple[list[ServiceSpec], list[Problem]]:
+    try:
+        order = TopologicalSorter({name: sorted(spec.needs) for name, spec in specs.items()})
+        return [specs[name] for name in order.static_order() if name in specs], []
+    except CycleError as error:
+        circle = " -> ".join(error.args[1])
+        return [], [Problem("hearth:services", f"need each other in a circle: {circle}; cut one need")]
+
+
+def build_plan(
+    config: StackConfig, facts: HostFacts, runtime: Runtime, stack: str
+) -> DeploymentPlan:
+    """Describe every service and check the whole.
+
+    Raises ``ConfigurationError`` with all problems of the budget, ports, needs and circles.
+    """
+    cpus = facts.cpus if config.host.cpus == "auto" else config.host.cpus
+    memory = facts.memory if config.host.memory == "auto" else config.host.memory
+    specs, problems = _described(config, runtime, stack, cpus)
+    problems += _unserved(specs, config)
+    ordered, circles = _ordered(specs)
+    problems += circles
+    problems += check_budget(list(specs.values()), memory, config.host.reserve, cpus)
+    problems += check_ports(list(specs.values()), facts.busy_ports, shared=not runtime.containers)
+    if problems:
+        raise ConfigurationError(problems)
+    return DeploymentPlan(
+        stack=stack,
+        runtime=runtime.name,
+        services=tuple(ordered),
+        memory_host=memory,
+        memory_reserve=config.host.reserve,
+        cpus_host=cpus,
+        advisory=tuple(item for item in Capability if item not in runtime.capabilities),
+    )

@@ -1,0 +1,94 @@
+"""The checks that look at all services together."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from components.errors import Problem
+from components.spec import ServiceSpec
+from components.units import format_bytes, format_cpus
+
+_LARGEST = 3
+
+
+def check_budget(
+    specs: Sequence[ServiceSpec], memory: int, reserve: int, cpus: float
+) -> list[Problem]:
+    """Refuse what does not fit the host, naming the largest consumers and the smallest change."""
+    problems = []
+    available = memory - reserve
+    planned = sum(spec.resources.memory for spec in specs)
+    if planned > available:
+        largest = sorted(specs, key=lambda spec: -spec.resources.memory)
+        names = ", ".join(
+            f"{spec.name} {format_bytes(spec.resources.memory)}" for spec in largest[:_LARGEST]
+        )
+        over = planned - available
+        top = largest[0]
+        fix = (
+            f"take {format_bytes(over)} from {top.name} "
+            f"(memory: {format_bytes(top.resources.memory - over)}), or raise hearth:host.memory"
+            if top.resources.memory > over
+            else "switch services off by removing their keys, or raise hearth:host.memory"
+        )
+        problems.append(
+            Problem(
+                "hearth:host.memory",
+                f"limits add up to {format_bytes(planned)} and {format_bytes(available)} is there "
+                f"({format_bytes(memory)} less {format_bytes(reserve)} reserve); largest: {names}. "
+                f"Smallest change that fits: {fix}",
+            )
+        )
+    for spec in specs:
+        if spec.resources.cpus is not None and spec.resources.cpus > cpus:
+            problems.append(
+                Problem(
+                    f"hearth:services.{spec.name}.cpus",
+                    f"{format_cpus(spec.resources.cpus)} is more than the host's "
+                    f"{format_cpus(cpus)}; write {format_cpus(cpus)} or less",
+                )
+            )
+        reservation = spec.resources.reservation
+        if reservation is not None and reservation > spec.resources.memory:
+            problems.append(
+                Problem(
+                    f"hearth:services.{spec.name}.reservation",
+                    f"{format_bytes(reservation)} is more than the limit "
+                    f"{format_bytes(spec.resources.memory)}; lower it",
+                )
+            )
+    return problems
+
+
+def host_ports(specs: Sequence[ServiceSpec], shared: bool) -> list[tuple[str, int]]:
+    """(service, port) for each port taken on the host; all of them where the host is shared."""
+    return [
+        (spec.name, port.number) for spec in specs for port in spec.ports if shared or port.publish
+    ]
+
+
+def check_ports(
+    specs: Sequence[ServiceSpec], busy: Mapping[int, str], shared: bool
+) -> list[Problem]:
+    """Refuse two services on one host port, and a port that somebody else listens on."""
+    taken: dict[int, list[str]] = defaultdict(list)
+    for service, port in host_ports(specs, shared):
+        taken[port].append(service)
+    problems = [
+        Problem(
+            f"hearth:services.{names[-1]}.port",
+            f"{port} is taken by {names[0]} as well; give {names[-1]} another port",
+        )
+        for port, names in taken.items()
+        if len(names) > 1
+    ]
+    problems += [
+        Problem(
+            f"hearth:services.{names[0]}.port",
+            f"{port} is listened on by {busy[port]}; stop that, or give {names[0]} another port",
+        )
+        for port, names in taken.items()
+        if port in busy
+    ]
+    return problems

@@ -1,0 +1,68 @@
+"""The plan as text and as plain data: the same rows for people, for outputs and for tools."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from components.plan import DeploymentPlan
+from components.spec import ServiceSpec
+from components.units import format_bytes, format_cpus
+
+_COLUMNS = ("service", "runs as", "memory", "cpus", "ports", "networks", "needs")
+
+
+def _ports(spec: ServiceSpec, containers: bool) -> str:
+    shown = [
+        f"{port.address}:{port.number}" if port.publish or not containers else f"({port.number})"
+        for port in spec.ports
+    ]
+    return " ".join(shown) or "-"
+
+
+def _row(spec: ServiceSpec, runtime: str) -> dict[str, str]:
+    containers = runtime == "docker"
+    return {
+        "service": spec.name,
+        "runs as": spec.image.reference if containers else f"{runtime}: {spec.package.programs[0]}",
+        "memory": format_bytes(spec.resources.memory),
+        "cpus": format_cpus(spec.resources.cpus),
+        "ports": _ports(spec, containers),
+        "networks": " ".join(spec.networks) if containers else "loopback",
+        "needs": " ".join(spec.needs) or "-",
+    }
+
+
+def notes(plan: DeploymentPlan) -> list[str]:
+    """What a reader of the plan should know: advisory limits, models of unknown size."""
+    found = [f"{plan.runtime} cannot enforce {item.value}: recorded only" for item in plan.advisory]
+    return found + [f"{spec.name}: {note}" for spec in plan.services for note in spec.notes]
+
+
+def as_data(plan: DeploymentPlan) -> dict[str, Any]:
+    """Plain values for a stack output or ``--json``."""
+    return {
+        "stack": plan.stack,
+        "runtime": plan.runtime,
+        "memory": {
+            "host": format_bytes(plan.memory_host),
+            "reserve": format_bytes(plan.memory_reserve),
+            "planned": format_bytes(plan.memory_planned),
+        },
+        "services": [_row(spec, plan.runtime) for spec in plan.services],
+        "notes": notes(plan),
+    }
+
+
+def as_text(plan: DeploymentPlan) -> str:
+    """A table with a line for the budget and one for each note."""
+    rows = [_row(spec, plan.runtime) for spec in plan.services]
+    widths = {c: max([len(c), *(len(row[c]) for row in rows)]) for c in _COLUMNS}
+    lines = ["  ".join(column.ljust(widths[column]) for column in _COLUMNS)]
+    lines += ["  ".join(row[column].ljust(widths[column]) for column in _COLUMNS) for row in rows]
+    lines.append(
+        f"memory: {format_bytes(plan.memory_planned)} of "
+        f"{format_bytes(plan.memory_host - plan.memory_reserve)} planned "
+        f"({format_bytes(plan.memory_host)} less {format_bytes(plan.memory_reserve)} reserve)"
+    )
+    lines += [f"note: {note}" for note in notes(plan)]
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,102 @@
+"""The platform: services, planned together and made real in the order of their needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, ClassVar
+
+import pulumi
+
+from components.config import StackConfig
+from components.facts import HostFacts
+from components.plan import DeploymentPlan, build_plan
+from components.plan_table import as_data
+from components.runtimes import runtime_for
+from components.secrets import SecretStore
+from components.service import Service
+
+
+class Platform(pulumi.ComponentResource):
+    """A stack of services on one host.
+
+    ``Platform.deploy`` is the whole in one call. As a context manager it takes services that a
+    program of one's own declares; leaving the block plans and creates them.
+    """
+
+    _open: ClassVar[list[Platform]] = []
+
+    plan: DeploymentPlan
+
+    def __init__(self, name: str, config: StackConfig, facts: HostFacts) -> None:
+        super().__init__("hearth:platform:Platform", name, None)
+        self.stack_name = name
+        self._config = config
+        self._facts = facts
+        self._services: list[Service] = []
+        self._runtime = runtime_for(config, facts, name)
+        self.root = self._runtime.stack.root
+        self.secrets = SecretStore(self.root, self)
+
+    @classmethod
+    def current(cls) -> Platform:
+        """The innermost open platform. Raises ``RuntimeError`` outside of a ``with`` block."""
+        if not cls._open:
+            raise RuntimeError("services are made inside a 'with Platform(...)' block")
+        return cls._open[-1]
+
+    @classmethod
+    def deploy(cls, name: str, config: StackConfig, facts: HostFacts) -> Platform:
+        """Every service that ``config`` names."""
+        with cls(name, config, facts) as platform:
+            for service, settings in config.services.items():
+                Service(config.types[service], service, settings)
+        return platform
+
+    def add(self, service: Service) -> None:
+        """Take a service into the plan."""
+        self._services.append(service)
+
+    def __enter__(self) -> Platform:
+        Platform._open.append(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        Platform._open.remove(self)
+        if error is None:
+            self._realise()
+
+    def _realise(self) -> None:
+        config = self._config.model_copy(
+            update={
+                "services": {service.name: service.settings for service in self._services},
+                "types": {service.name: service.kind for service in self._services},
+            }
+        )
+        self.plan = build_plan(config, self._facts, self._runtime, self.stack_name)
+        first = self._runtime.prepare(self, self.plan.networks)
+        ready: dict[str, pulumi.Resource] = {}
+        components = {service.name: service for service in self._services}
+        for spec in self.plan.services:
+            after: Sequence[pulumi.Resource] = [*first, *(ready[name] for name in spec.needs)]
+            made = self._runtime.realise(spec, components[spec.name], self.secrets, after)
+            ready[spec.name] = made
+            endpoint = self._runtime.endpoint(spec.name, spec.ports[0].number)
+            components[spec.name].realised(endpoint, made, getattr(made, "stdout", None))
+        self.register_outputs(self.outputs())
+
+    def outputs(self) -> dict[str, Any]:
+        """The plan, and the addresses that are reachable from the host."""
+        return {"plan": as_data(self.plan), "data": self.root, "urls": self.urls()}
+
+    def urls(self) -> dict[str, str]:
+        """Service to address on the host, for every port that is open there."""
+        shared = not self._runtime.containers
+        return {
+            spec.name: f"{port.address}:{port.number}"
+            for spec in self.plan.services
+            for port in spec.ports
+            if shared or port.publish
+        }

@@ -1,0 +1,29 @@
+"""The runtimes, by the name used in ``hearth:runtime``."""
+
+from __future__ import annotations
+
+from components.config import StackConfig
+from components.facts import HostFacts
+from components.runtimes.base import Runtime, Stack
+from components.runtimes.docker import DockerRuntime
+from components.runtimes.native import NativeRuntime
+from components.runtimes.supervisord import SupervisordUnits
+from components.runtimes.systemd import SystemdUnits
+
+
+def runtime_for(config: StackConfig, facts: HostFacts, stack_name: str) -> Runtime:
+    """The runtime that ``config`` asks for, on the host of ``facts``."""
+    user_units = config.runtime == "systemd" and config.systemd.scope == "user"
+    stack = Stack(
+        name=stack_name,
+        root=config.data or f"{facts.root}/{stack_name}",
+        # A user's own manager cannot become anybody else.
+        accounts=facts.accounts and config.runtime != "docker" and not user_units,
+        user=facts.user,
+        home=facts.home,
+    )
+    if config.runtime == "docker":
+        return DockerRuntime(stack)
+    if config.runtime == "systemd":
+        return NativeRuntime(stack, SystemdUnits(config.systemd.scope, facts.home))
+    return NativeRuntime(stack, SupervisordUnits())

@@ -1,0 +1,66 @@
+"""What every runtime is: where things are, what it can enforce, and how it makes them real."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+from components.context import Endpoint, Places
+from components.spec import ServiceSpec
+
+if TYPE_CHECKING:
+    import pulumi
+
+    from components.secrets import SecretStore
+
+
+class Capability(Enum):
+    """What a runtime can enforce; a stack that asks for more is told so."""
+
+    MEMORY_LIMIT = "memory limits"
+    CPU_LIMIT = "CPU limits"
+    PROCESS_LIMIT = "limits on the number of processes"
+    NETWORKS = "private networks"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """The stack that a runtime serves."""
+
+    name: str
+    root: str
+    """Directory for everything that the stack keeps on this host."""
+    accounts: bool
+    """Every service runs under an account of its own."""
+    user: str
+    home: str
+
+
+class Runtime(Protocol):
+    """One way to run services. ``places`` to ``resolver`` are pure."""
+
+    name: str
+    capabilities: frozenset[Capability]
+    listen: str
+    resolver: str | None
+    containers: bool
+
+    def places(self, service: str) -> Places:
+        """Directories of ``service`` as its process sees them."""
+
+    def endpoint(self, service: str, port: int) -> Endpoint:
+        """How a neighbour reaches ``service``."""
+
+    def prepare(self, parent: pulumi.Resource, networks: Sequence[str]) -> list[pulumi.Resource]:
+        """Resources that every service needs first: networks, a supervisor."""
+
+    def realise(
+        self,
+        spec: ServiceSpec,
+        parent: pulumi.Resource,
+        secrets: SecretStore,
+        after: Sequence[pulumi.Resource],
+    ) -> pulumi.Resource:
+        """Create the resources of one service; the one returned exists once the service answers."""

@@ -1,0 +1,240 @@
+"""Docker: one container a service, on private networks, with the kernel's limits.
+
+Configuration travels in a volume named by its content, secrets in one that only the service's
+user may read; so nothing of them is in the container's own description, a changed configuration
+is checked in a throw-away container before the old one stops, and the daemon may be elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import pulumi
+import pulumi_docker as docker
+
+from components.commands import call, command, document
+from components.context import Endpoint, Places
+from components.runtimes.base import Capability, Stack
+from components.runtimes.docker_arguments import (
+    PLACES,
+    container_arguments,
+    health_document,
+    label_list,
+    labels,
+)
+from components.secrets import SecretStore
+from components.spec import ServiceSpec
+
+# The others lead nowhere but to the services on them.
+_OUTSIDE = frozenset({"frontend", "egress"})
+
+
+def config_files(spec: ServiceSpec) -> list[dict[str, str]]:
+    """Files without secrets, relative to the configuration volume. Pure."""
+    return [
+        {
+            "path": file.path.removeprefix(f"{PLACES.config}/"),
+            "content": file.content,
+            "mode": "0500" if file.executable else "0400",
+        }
+        for file in spec.files
+        if not file.secrets
+    ]
+
+
+def config_volume(stack: str, spec: ServiceSpec) -> str:
+    """Name of the volume for exactly this configuration. Pure."""
+    content = document({"files": config_files(spec), "uid": spec.security.uid})
+    return f"{stack}-{spec.name}-config-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+
+
+def mounts(stack: str, spec: ServiceSpec) -> dict[str, tuple[str, bool]]:
+    """Volume name to (path in the container, read-only). Pure."""
+    found = {f"{stack}-{spec.name}-{v.name}": (v.path, False) for v in spec.volumes}
+    if config_files(spec):
+        found[config_volume(stack, spec)] = (PLACES.config, True)
+    if spec.secrets:
+        found[f"{stack}-{spec.name}-secrets"] = (PLACES.secrets, True)
+    return found
+
+
+class DockerRuntime:
+    """Runs every service as a container."""
+
+    name = "docker"
+    capabilities = frozenset(
+        {Capability.MEMORY_LIMIT, Capability.CPU_LIMIT, Capability.NETWORKS}
+    )
+    listen = "0.0.0.0"
+    # Docker's own DNS server on every user-defined network.
+    resolver: str | None = "127.0.0.11"
+    containers = True
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self._networks: dict[str, docker.Network] = {}
+
+    def places(self, service: str) -> Places:
+        """The same in every container."""
+        return PLACES
+
+    def endpoint(self, service: str, port: int) -> Endpoint:
+        """The service's name on the networks it shares."""
+        return Endpoint(service, port)
+
+    def prepare(self, parent: pulumi.Resource, networks: Sequence[str]) -> list[pulumi.Resource]:
+        """One bridge a network; internal unless it is there to reach, or be reached from, outside."""
+        for name in networks:
+            self._networks[name] = docker.Network(
+                f"network-{name}",
+                name=f"{self.stack.name}-{name}",
+                driver="bridge",
+                internal=name not in _OUTSIDE,
+                labels=label_list(docker.NetworkLabelArgs, labels(self.stack.name)),
+                opts=pulumi.ResourceOptions(parent=parent),
+            )
+        return []
+
+    def _volume(
+        self, spec: ServiceSpec, role: str, name: str, parent: pulumi.Resource, keep: bool = False
+    ) -> docker.Volume:
+        return docker.Volume(
+            f"{spec.name}-{role}",
+            name=name,
+            labels=label_list(docker.VolumeLabelArgs, labels(self.stack.name, spec.name)),
+            opts=pulumi.ResourceOptions(
+                parent=parent,
+                retain_on_delete=keep,
+                # A replaced volume would be an empty one: whatever differs, data stays.
+                ignore_changes=["labels", "driver", "driverOpts"] if keep else None,
+            ),
+        )
+
+    def _secrets(
+        self, spec: ServiceSpec, image: docker.RemoteImage, parent: pulumi.Resource,
+        secrets: SecretStore,
+    ) -> tuple[list[pulumi.Resource], pulumi.Output[str]]:
+        """The volume with the files made with secrets, and a text that changes when they do."""
+        files = [file for file in spec.files if file.secrets]
+        if not files:
+            return [], pulumi.Output.from_input("")
+        name = f"{self.stack.name}-{spec.name}-secrets"
+        volume = self._volume(spec, "secrets-volume", name, parent)
+
+        def text(resolved: Mapping[str, Any]) -> str:
+            return document(
+                {
+                    "image": resolved["image"],
+                    "volume": name,
+                    "uid": spec.security.uid,
+                    "files": [
+                        {
+                            "path": path.removeprefix(f"{PLACES.secrets}/"),
+                            "content": content,
+                            "mode": "0400",
+                        }
+                        for path, content in sorted(resolved["contents"].items())
+                    ],
+                }
+            )
+
+        delivered = command(
+            f"{spec.name}-secrets",
+            parent=parent,
+            create=call("volume-files"),
+            stdin=pulumi.Output.all(image=image.name, contents=secrets.contents(files)).apply(text),
+            after=[volume, image],
+            secret=True,
+        )
+        return [volume, delivered], pulumi.Output.unsecret(delivered.stdout).apply(str.strip)
+
+    def _files(
+        self, spec: ServiceSpec, image: docker.RemoteImage, parent: pulumi.Resource,
+        after: Sequence[pulumi.Resource],
+    ) -> list[pulumi.Resource]:
+        """Volumes for data and configuration; the check that lets a configuration through."""
+        stack = self.stack.name
+        owned = [
+            self._volume(spec, volume.name, f"{stack}-{spec.name}-{volume.name}", parent, keep=True)
+            for volume in spec.volumes
+        ]
+        files = config_files(spec)
+        if not files and not owned:
+            return []
+        volumes: list[pulumi.Resource] = [*owned]
+        if files:
+            volumes.append(
+                self._volume(spec, "config-volume", config_volume(stack, spec), parent)
+            )
+        values = {
+            "volume": config_volume(stack, spec) if files else None,
+            "uid": spec.security.uid,
+            "files": files,
+            "owned": [f"{stack}-{spec.name}-{volume.name}" for volume in spec.volumes],
+            "check": {
+                "argv": list(spec.check),
+                "networks": [f"{stack}-{network}" for network in spec.networks],
+                "mounts": {name: path for name, (path, _) in mounts(stack, spec).items()},
+                "env": dict(spec.process.env),
+                "tmpfs": [PLACES.run, *spec.security.scratch],
+                "user": spec.security.uid,
+            }
+            if spec.check
+            else None,
+        }
+        written = command(
+            f"{spec.name}-files",
+            parent=parent,
+            create=call("volume-files"),
+            stdin=image.name.apply(lambda name: document({**values, "image": name})),
+            after=[image, *volumes, *self._networks.values(), *after],
+        )
+        return [*volumes, written]
+
+    def realise(
+        self,
+        spec: ServiceSpec,
+        parent: pulumi.Resource,
+        secrets: SecretStore,
+        after: Sequence[pulumi.Resource],
+    ) -> pulumi.Resource:
+        """Image, volumes, container, and the gate that opens once the service answers."""
+        image = docker.RemoteImage(
+            f"{spec.name}-image",
+            name=spec.image.reference,
+            keep_locally=True,
+            opts=pulumi.ResourceOptions(parent=parent),
+        )
+        delivered, generation = self._secrets(spec, image, parent, secrets)
+        written = self._files(spec, image, parent, [*after, *delivered])
+        container = docker.Container(
+            f"{spec.name}-container",
+            **container_arguments(
+                spec, self.stack.name, image, self._networks, mounts(self.stack.name, spec), generation
+            ),
+            opts=pulumi.ResourceOptions(
+                parent=parent,
+                depends_on=[*after, *delivered, *written],
+                delete_before_replace=True,
+                # The provider takes no notice of a changed health check by itself.
+                replace_on_changes=["healthcheck", "tmpfs"],
+            ),
+        )
+        gate = {
+            "container": f"{self.stack.name}-{spec.name}",
+            "service": spec.name,
+            "health": health_document(spec),
+            "tasks": [asdict(task) for task in spec.tasks],
+        }
+        return command(
+            spec.name,
+            parent=parent,
+            create=call("ready"),
+            stdin=document(gate),
+            # A new container is a new start, so the gate asks again.
+            generation=container.id,
+            after=[container],
+        )

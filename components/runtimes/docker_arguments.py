@@ -1,0 +1,126 @@
+"""A service as the arguments of one container. Pure but for the resources it is handed.
+
+Reference: https://www.pulumi.com/registry/packages/docker/api-docs/container/
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import pulumi
+import pulumi_docker as docker
+
+from components.context import Places
+from components.spec import HealthCheck, ServiceSpec
+
+MIB = 1024**2
+PLACES = Places(
+    config="/etc/hearth",
+    secrets="/run/hearth-secrets",
+    data="/var/lib/hearth",
+    run="/run/hearth",
+)
+T = TypeVar("T")
+
+
+def labels(stack: str, service: str | None = None, **more: pulumi.Input[str]) -> dict[str, Any]:
+    """The labels by which a thing is known as ours."""
+    found: dict[str, Any] = {"hearth.stack": stack}
+    if service:
+        found["hearth.service"] = service
+    return found | {f"hearth.{key}": value for key, value in more.items()}
+
+
+def label_list(kind: type[T], values: Mapping[str, Any]) -> list[T]:
+    """``values`` in the provider's form, in a stable order."""
+    return [kind(label=key, value=values[key]) for key in sorted(values)]
+
+
+def health_test(health: HealthCheck) -> list[str]:
+    """Docker's ``CMD`` or ``CMD-SHELL`` form. Images bring curl or wget, not always both."""
+    if health.http is None:
+        return ["CMD", *health.argv]
+    url = shlex.quote(health.http)
+    return [
+        "CMD-SHELL",
+        f"curl -fsSk -o /dev/null {url} || wget -q --no-check-certificate -O /dev/null {url}",
+    ]
+
+
+def health_document(spec: ServiceSpec) -> dict[str, Any]:
+    """What ``host ready`` must know about waiting."""
+    return {"patience": spec.health.patience, "interval": spec.health.interval}
+
+
+def tmpfs(spec: ServiceSpec) -> dict[str, str]:
+    """Writable places of a read-only root; the process owns its own."""
+    uid = spec.security.uid
+    own = f"mode=0700,uid={uid},gid={uid},size=64m"
+    return {PLACES.run: own} | {path: "mode=1777,size=64m" for path in spec.security.scratch}
+
+
+def container_arguments(
+    spec: ServiceSpec,
+    stack: str,
+    image: docker.RemoteImage,
+    networks: Mapping[str, docker.Network],
+    mounts: Mapping[str, tuple[str, bool]],
+    generation: pulumi.Output[str],
+) -> dict[str, Any]:
+    """Keyword arguments of ``docker.Container``."""
+    resources = spec.resources
+    memory = resources.memory // MIB
+    reservation = (resources.reservation or resources.memory // 2) // MIB
+    program, *rest = spec.process.argv
+    return {
+        "name": f"{stack}-{spec.name}",
+        "hostname": spec.name,
+        "image": image.image_id,
+        "entrypoints": [program],
+        "command": rest,
+        "envs": [f"{key}={value}" for key, value in sorted(spec.process.env.items())],
+        "user": f"{spec.security.uid}:{spec.security.uid}",
+        "read_only": spec.security.read_only_root,
+        "capabilities": docker.ContainerCapabilitiesArgs(
+            drops=["ALL"], adds=[f"CAP_{name}" for name in spec.security.capabilities]
+        ),
+        "security_opts": ["no-new-privileges:true"],
+        "tmpfs": tmpfs(spec),
+        "memory": memory,
+        # Equal to memory: no swap on top of the limit.
+        "memory_swap": memory,
+        "memory_reservation": reservation,
+        "cpus": f"{resources.cpus:g}" if resources.cpus is not None else None,
+        "shm_size": resources.shm // MIB if resources.shm else None,
+        "restart": "unless-stopped",
+        "stop_signal": spec.process.stop_signal,
+        "stop_timeout": spec.process.stop_seconds,
+        "destroy_grace_seconds": spec.process.stop_seconds,
+        "log_driver": "json-file",
+        "log_opts": {"max-size": "10m", "max-file": "3"},
+        "healthcheck": docker.ContainerHealthcheckArgs(
+            tests=health_test(spec.health),
+            interval=f"{spec.health.interval}s",
+            timeout=f"{spec.health.timeout}s",
+            retries=spec.health.retries,
+            start_period=f"{spec.health.start_period}s",
+        ),
+        "networks_advanced": [
+            docker.ContainerNetworksAdvancedArgs(name=networks[name].name, aliases=[spec.name])
+            for name in sorted(spec.networks)
+        ],
+        "ports": [
+            docker.ContainerPortArgs(internal=port.number, external=port.number, ip=port.address)
+            for port in spec.ports
+            if port.publish
+        ],
+        "volumes": [
+            docker.ContainerVolumeArgs(volume_name=name, container_path=path, read_only=read_only)
+            for name, (path, read_only) in sorted(mounts.items(), key=lambda item: item[1])
+        ],
+        "labels": label_list(
+            docker.ContainerLabelArgs, labels(stack, spec.name, generation=generation)
+        ),
+    }

@@ -1,0 +1,190 @@
+"""Services as processes of the host, under supervisord or systemd.
+
+One command resource a service applies one document: files, unit, health, tasks. The document is
+the same for both; only the unit differs, which ``UnitRenderer`` writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import pulumi
+
+from components.commands import call, command, document
+from components.context import Endpoint, Places
+from components.runtimes.base import Capability, Stack
+from components.secrets import SecretStore
+from components.spec import ServiceSpec
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NativeService:
+    """A service with everything resolved to paths of this host."""
+
+    spec: ServiceSpec
+    stack: Stack
+    account: str | None
+
+    @property
+    def directory(self) -> str:
+        """Everything that belongs to the service."""
+        return f"{self.stack.root}/{self.spec.name}"
+
+    @property
+    def search_path(self) -> str:
+        """``PATH`` of the process: the stack's own programs first."""
+        return f"{self.stack.root}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+
+    @property
+    def argv(self) -> list[str]:
+        """Command line with the full path of its program."""
+        program, *rest = self.spec.process.argv
+        own = program in self.spec.package.programs
+        return [f"{self.stack.root}/bin/{program}" if own else f"/bin/{program}", *rest]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment of the process. Never holds a secret."""
+        return {"PATH": self.search_path, "LANG": "C.UTF-8", **self.spec.process.env}
+
+
+class UnitRenderer(Protocol):
+    """Writes the unit of one process supervisor."""
+
+    name: str
+    capabilities: frozenset[Capability]
+    scope: str
+
+    def path(self, service: NativeService) -> str:
+        """Where the unit lies."""
+
+    def render(self, service: NativeService) -> str:
+        """The unit's text."""
+
+    def prepare(self, stack: Stack, parent: pulumi.Resource) -> list[pulumi.Resource]:
+        """What must run before any unit."""
+
+
+def apply_document(service: NativeService, units: UnitRenderer) -> dict[str, Any]:
+    """What ``host apply`` makes true, but for the secret files. Pure."""
+    spec, directory = service.spec, service.directory
+    health = asdict(spec.health)
+    return {
+        "root": service.stack.root,
+        "stack": service.stack.name,
+        "service": spec.name,
+        "runtime": units.name,
+        "scope": units.scope,
+        "account": service.account,
+        "directories": [
+            # What the process may write; the rest belongs to whoever deploys.
+            {"path": f"{directory}/{name}", "mode": "0700"}
+            for name in ("data", "run", "log")
+        ],
+        "files": [
+            {
+                "path": file.path,
+                "content": file.content,
+                "mode": "0550" if file.executable else "0440",
+            }
+            for file in spec.files
+            if not file.secrets
+        ],
+        "check": list(spec.check),
+        "unit": {"path": units.path(service), "content": units.render(service)},
+        "environment_path": service.search_path,
+        "env": service.environment,
+        "health": {key: value for key, value in health.items() if value not in ((), None)},
+        "tasks": [asdict(task) for task in spec.tasks],
+        "ports": [port.number for port in spec.ports],
+    }
+
+
+class NativeRuntime:
+    """Runs every service as a process of this host; each answers on loopback."""
+
+    listen = LOOPBACK
+    resolver: str | None = None
+    containers = False
+
+    def __init__(self, stack: Stack, units: UnitRenderer) -> None:
+        self.stack = stack
+        self.units = units
+        self.name = units.name
+        self.capabilities = units.capabilities
+
+    def places(self, service: str) -> Places:
+        """Directories below the stack's root."""
+        base = f"{self.stack.root}/{service}"
+        return Places(
+            config=f"{base}/config", secrets=f"{base}/secrets", data=f"{base}/data", run=f"{base}/run"
+        )
+
+    def endpoint(self, service: str, port: int) -> Endpoint:
+        """Loopback, whatever the service."""
+        return Endpoint(LOOPBACK, port)
+
+    def service(self, spec: ServiceSpec) -> NativeService:
+        """``spec`` on this host."""
+        account = f"hearth-{spec.name}" if self.stack.accounts else None
+        return NativeService(spec=spec, stack=self.stack, account=account)
+
+    def prepare(self, parent: pulumi.Resource, networks: Sequence[str]) -> list[pulumi.Resource]:
+        """The supervisor, where the host has none of its own."""
+        return self.units.prepare(self.stack, parent)
+
+    def realise(
+        self,
+        spec: ServiceSpec,
+        parent: pulumi.Resource,
+        secrets: SecretStore,
+        after: Sequence[pulumi.Resource],
+    ) -> pulumi.Resource:
+        """Programs, secret files, then the service itself, which answers when this is created."""
+        service = self.service(spec)
+        package = command(
+            f"{spec.name}-package",
+            parent=parent,
+            create=call("package"),
+            stdin=document({"root": self.stack.root, "name": spec.name, **asdict(spec.package)}),
+        )
+        values = apply_document(service, self.units)
+        needed = [package, *after]
+        secret_files = [file for file in spec.files if file.secrets]
+        generation: pulumi.Output[str] | None = None
+        if secret_files:
+            delivered = command(
+                f"{spec.name}-secrets",
+                parent=parent,
+                create=call("secret-files"),
+                stdin=secrets.contents(secret_files).apply(
+                    lambda contents: document(
+                        {
+                            "directory": f"{service.directory}/secrets",
+                            "account": service.account,
+                            "files": [
+                                {"path": path, "content": text, "mode": "0400"}
+                                for path, text in sorted(contents.items())
+                            ],
+                        }
+                    )
+                ),
+                secret=True,
+            )
+            # Says only that something changed, so it may be seen; the contents may not.
+            generation = pulumi.Output.unsecret(delivered.stdout).apply(str.strip)
+            needed.append(delivered)
+        remove = call("remove", self.stack.root, self.name, spec.name, "--scope", self.units.scope)
+        return command(
+            spec.name,
+            parent=parent,
+            create=call("apply"),
+            delete=remove,
+            stdin=document(values),
+            generation=generation,
+            after=needed,
+        )

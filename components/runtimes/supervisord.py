@@ -1,0 +1,75 @@
+"""supervisord: no Docker, no systemd, no root needed.
+
+Program sections: https://supervisord.org/configuration.html#program-x-section-settings
+"""
+
+from __future__ import annotations
+
+import shlex
+
+import pulumi
+
+from components.commands import call, command
+from components.runtimes.base import Capability, Stack
+from components.runtimes.native import NativeService
+
+_LOG_BYTES = 10 * 1024**2
+_LOG_COPIES = 3
+
+
+def _escaped(text: str) -> str:
+    # supervisord expands %(name)s everywhere in its configuration.
+    return text.replace("%", "%%")
+
+
+def _environment(values: dict[str, str]) -> str:
+    return ",".join(f'{key}="{_escaped(value)}"' for key, value in sorted(values.items()))
+
+
+class SupervisordUnits:
+    """One file with one program section a service. There are no kernel limits to set here."""
+
+    name = "supervisord"
+    scope = "user"
+    capabilities: frozenset[Capability] = frozenset()
+
+    def path(self, service: NativeService) -> str:
+        """Below the supervisor's own directory."""
+        return f"{service.stack.root}/supervisor/programs/{service.spec.name}.conf"
+
+    def render(self, service: NativeService) -> str:
+        """The program section."""
+        process = service.spec.process
+        log = f"{service.directory}/log/{service.spec.name}.log"
+        lines = {
+            "command": _escaped(shlex.join(service.argv)),
+            "directory": _escaped(service.directory),
+            "environment": _environment({"HOME": service.directory, **service.environment}),
+            "user": service.account,
+            "autostart": "true",
+            "autorestart": "true",
+            "startsecs": 1,
+            "startretries": 10,
+            "stopsignal": process.stop_signal.removeprefix("SIG"),
+            "stopwaitsecs": process.stop_seconds,
+            "stopasgroup": "false",
+            "killasgroup": "true",
+            "umask": "077",
+            "redirect_stderr": "true",
+            "stdout_logfile": _escaped(log),
+            "stdout_logfile_maxbytes": _LOG_BYTES,
+            "stdout_logfile_backups": _LOG_COPIES,
+        }
+        body = "".join(f"{key}={value}\n" for key, value in lines.items() if value is not None)
+        return f"; written by Hearth; changes made here are replaced\n[program:{service.spec.name}]\n{body}"
+
+    def prepare(self, stack: Stack, parent: pulumi.Resource) -> list[pulumi.Resource]:
+        """The supervisor itself."""
+        return [
+            command(
+                "supervisor",
+                parent=parent,
+                create=call("supervisor", "start", stack.root),
+                delete=call("supervisor", "stop", stack.root),
+            )
+        ]

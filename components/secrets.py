@@ -1,0 +1,52 @@
+"""Secrets of a stack: each made once on the host, known to Pulumi as an encrypted output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pulumi
+
+from components.commands import call, command
+from components.spec import ConfigFile, SecretRef
+
+
+def fill(content: str, values: dict[str, str]) -> str:
+    """``content`` with every ``@@key@@`` replaced."""
+    for key, value in values.items():
+        content = content.replace(f"@@{key}@@", value)
+    return content
+
+
+class SecretStore:
+    """The secrets of one stack by name, created when first asked for."""
+
+    def __init__(self, root: str, parent: pulumi.Resource) -> None:
+        self._root = root
+        self._parent = parent
+        self._known: dict[str, pulumi.Output[str]] = {}
+
+    def value(self, ref: SecretRef) -> pulumi.Output[str]:
+        """The secret's text."""
+        if ref.name not in self._known:
+            words = ["secret", self._root, ref.name]
+            if ref.kind != "password":
+                words += ["--kind", ref.kind]
+            if ref.source:
+                words += ["--source", ref.source]
+            made = command(
+                f"secret-{ref.name}", parent=self._parent, create=call(*words), secret=True
+            )
+            # PEM texts end in a newline that belongs to them; a password's is the shell's.
+            text = made.stdout if ref.kind != "password" else made.stdout.apply(str.strip)
+            self._known[ref.name] = pulumi.Output.secret(text)
+        return self._known[ref.name]
+
+    def contents(self, files: Iterable[ConfigFile]) -> pulumi.Output[dict[str, str]]:
+        """Path to content for the files that are made with secrets."""
+        wanted = {
+            file.path: pulumi.Output.all(
+                **{key: self.value(ref) for key, ref in file.secrets.items()}
+            ).apply(lambda values, content=file.content: fill(content, values))
+            for file in files
+        }
+        return pulumi.Output.secret(pulumi.Output.all(**wanted))

