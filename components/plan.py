@@ -12,9 +12,9 @@ from components.context import Context
 from components.errors import ConfigurationError, Problem
 from components.facts import HostFacts
 from components.overrides import with_image
-from components.plan_checks import check_budget, check_ports
+from components.plan_checks import check_budget, check_databases, check_gpu, check_ports
 from components.runtimes.base import Capability, Runtime
-from components.spec import ServiceSpec
+from components.spec import Requests, ServiceSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,13 +46,13 @@ class DeploymentPlan:
 
 
 def _described(
-    config: StackConfig, runtime: Runtime, stack: str, cpus: float
+    config: StackConfig,
+    runtime: Runtime,
+    stack: str,
+    cpus: float,
+    requests: Mapping[str, Requests],
 ) -> tuple[dict[str, ServiceSpec], list[Problem]]:
     known = entries()
-    requests = {
-        name: known[config.types[name]].requests(settings)
-        for name, settings in config.services.items()
-    }
     endpoints = {
         name: runtime.endpoint(name, settings.port) for name, settings in config.services.items()
     }
@@ -78,18 +78,6 @@ def _described(
     return specs, problems
 
 
-def _unserved(specs: Mapping[str, ServiceSpec], config: StackConfig) -> list[Problem]:
-    """Databases asked for where nobody serves them."""
-    if any(spec.type == "postgres" for spec in specs.values()):
-        return []
-    known = entries()
-    return [
-        Problem(f"hearth:services.{name}", "needs a database; add postgres to hearth:services")
-        for name, settings in config.services.items()
-        if known[config.types[name]].requests(settings).databases
-    ]
-
-
 def _ordered(specs: Mapping[str, ServiceSpec]) -> tuple[list[ServiceSpec], list[Problem]]:
     try:
         order = TopologicalSorter({name: sorted(spec.needs) for name, spec in specs.items()})
@@ -108,11 +96,17 @@ def build_plan(
     """
     cpus = facts.cpus if config.host.cpus == "auto" else config.host.cpus
     memory = facts.memory if config.host.memory == "auto" else config.host.memory
-    specs, problems = _described(config, runtime, stack, cpus)
-    problems += _unserved(specs, config)
+    known = entries()
+    requests = {
+        name: known[config.types[name]].requests(settings)
+        for name, settings in config.services.items()
+    }
+    specs, problems = _described(config, runtime, stack, cpus, requests)
+    problems += check_databases(list(specs.values()), requests)
     ordered, circles = _ordered(specs)
     problems += circles
     problems += check_budget(list(specs.values()), memory, config.host.reserve, cpus)
+    problems += check_gpu(list(specs.values()), config.host.gpu_memory)
     problems += check_ports(list(specs.values()), facts.busy_ports, shared=not runtime.containers)
     if problems:
         raise ConfigurationError(problems)

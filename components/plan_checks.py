@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from components.errors import Problem
-from components.spec import ServiceSpec
+from components.spec import Requests, ServiceSpec
 from components.units import format_bytes, format_cpus
 
 _LARGEST = 3
@@ -59,6 +59,34 @@ def check_budget(
                 )
             )
     return problems
+
+
+def check_gpu(specs: Sequence[ServiceSpec], available: int | None) -> list[Problem]:
+    """Refuse models that together do not fit the GPU (or the part of memory a Mac's may use)."""
+    wanted = {spec.name: spec.resources.gpu_memory for spec in specs if spec.resources.gpu_memory}
+    over = sum(wanted.values()) - (available or 0)
+    if available is None or over <= 0:
+        return []
+    names = ", ".join(f"{name} {format_bytes(size)}" for name, size in wanted.items())
+    return [
+        Problem(
+            "hearth:host.gpu-memory",
+            f"models need {format_bytes(sum(wanted.values()))} ({names}) and "
+            f"{format_bytes(available)} is there; save {format_bytes(over)} by smaller models, or "
+            "by a lower max-loaded, parallel or context-length",
+        )
+    ]
+
+
+def check_databases(specs: Sequence[ServiceSpec], requests: Mapping[str, Requests]) -> list[Problem]:
+    """Refuse a service that asks for a database where none is served."""
+    if any(spec.serves_databases for spec in specs):
+        return []
+    return [
+        Problem(f"hearth:services.{name}", "needs a database and no service of the stack serves any")
+        for name, asked in requests.items()
+        if asked.databases
+    ]
 
 
 def host_ports(specs: Sequence[ServiceSpec], shared: bool) -> list[tuple[str, int]]:

@@ -112,11 +112,6 @@ class HealthCheck:
     retries: int = 6
     start_period: int = 30
 
-    @property
-    def patience(self) -> int:
-        """Seconds after which a start counts as failed."""
-        return self.start_period + self.interval * self.retries
-
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
@@ -139,6 +134,7 @@ class Resources:
     pids: int = 512
     shm: int | None = None
     gpu_memory: int = 0
+    """Part of ``memory`` that moves to a GPU where there is one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,6 +205,8 @@ class ServiceSpec:
     tasks: tuple[Task, ...] = ()
     check: tuple[str, ...] = ()
     """Command that reads the configuration files and exits non-zero when they are wrong."""
+    serves_databases: bool = False
+    """The databases that other services ask for are made here."""
     notes: tuple[str, ...] = ()
     """What the plan should tell its reader about this service."""
 

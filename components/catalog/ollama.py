@@ -170,7 +170,12 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
                 "OLLAMA_CONTEXT_LENGTH": str(settings.context_length),
             },
         ),
-        resources=Resources(memory=memory, reservation=settings.reservation, cpus=settings.cpus),
+        resources=Resources(
+            memory=memory,
+            reservation=settings.reservation,
+            cpus=settings.cpus,
+            gpu_memory=memory_needed(settings) - _SERVER,
+        ),
         health=HealthCheck(argv=("ollama", "list")),
         security=Security(uid=1000),
         # Models come from outside, so one of its networks leads there.

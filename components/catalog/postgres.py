@@ -163,6 +163,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
                 | {database.name: database.password for database in databases},
             ),
         ),
+        serves_databases=True,
         tasks=(
             Task(name="roles and databases", argv=(*client, "-f", context.secret_path("roles.sql"))),
         ),

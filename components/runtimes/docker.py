@@ -21,9 +21,9 @@ from components.runtimes.base import Capability, Stack
 from components.runtimes.docker_arguments import (
     PLACES,
     container_arguments,
-    health_document,
     label_list,
     labels,
+    tmpfs,
 )
 from components.secrets import SecretStore
 from components.spec import ServiceSpec
@@ -116,11 +116,11 @@ class DockerRuntime:
     def _secrets(
         self, spec: ServiceSpec, image: docker.RemoteImage, parent: pulumi.Resource,
         secrets: SecretStore,
-    ) -> tuple[list[pulumi.Resource], pulumi.Output[str]]:
+    ) -> tuple[list[pulumi.Resource], pulumi.Output[str] | None]:
         """The volume with the files made with secrets, and a text that changes when they do."""
         files = [file for file in spec.files if file.secrets]
         if not files:
-            return [], pulumi.Output.from_input("")
+            return [], None
         name = f"{self.stack.name}-{spec.name}-secrets"
         volume = self._volume(spec, "secrets-volume", name, parent)
 
@@ -173,13 +173,15 @@ class DockerRuntime:
             "volume": config_volume(stack, spec) if files else None,
             "uid": spec.security.uid,
             "files": files,
-            "owned": [f"{stack}-{spec.name}-{volume.name}" for volume in spec.volumes],
+            "owned": [
+                {"volume": f"{stack}-{spec.name}-{volume.name}"} for volume in spec.volumes
+            ],
             "check": {
                 "argv": list(spec.check),
                 "networks": [f"{stack}-{network}" for network in spec.networks],
                 "mounts": {name: path for name, (path, _) in mounts(stack, spec).items()},
                 "env": dict(spec.process.env),
-                "tmpfs": [PLACES.run, *spec.security.scratch],
+                "tmpfs": tmpfs(spec),
                 "user": spec.security.uid,
             }
             if spec.check
@@ -226,7 +228,7 @@ class DockerRuntime:
         gate = {
             "container": f"{self.stack.name}-{spec.name}",
             "service": spec.name,
-            "health": health_document(spec),
+            "health": asdict(spec.health),
             "tasks": [asdict(task) for task in spec.tasks],
         }
         return command(

@@ -49,11 +49,6 @@ def health_test(health: HealthCheck) -> list[str]:
     ]
 
 
-def health_document(spec: ServiceSpec) -> dict[str, Any]:
-    """What ``host ready`` must know about waiting."""
-    return {"patience": spec.health.patience, "interval": spec.health.interval}
-
-
 def tmpfs(spec: ServiceSpec) -> dict[str, str]:
     """Writable places of a read-only root; the process owns its own."""
     uid = spec.security.uid
@@ -67,9 +62,13 @@ def container_arguments(
     image: docker.RemoteImage,
     networks: Mapping[str, docker.Network],
     mounts: Mapping[str, tuple[str, bool]],
-    generation: pulumi.Output[str],
+    generation: pulumi.Output[str] | None,
 ) -> dict[str, Any]:
-    """Keyword arguments of ``docker.Container``."""
+    """Keyword arguments of ``docker.Container``.
+
+    ``generation`` names the delivered secrets, so that other secrets make another container.
+    """
+    delivered = {"generation": generation} if generation is not None else {}
     resources = spec.resources
     memory = resources.memory // MIB
     reservation = (resources.reservation or resources.memory // 2) // MIB
@@ -121,6 +120,6 @@ def container_arguments(
             for name, (path, read_only) in sorted(mounts.items(), key=lambda item: item[1])
         ],
         "labels": label_list(
-            docker.ContainerLabelArgs, labels(stack, spec.name, generation=generation)
+            docker.ContainerLabelArgs, labels(stack, spec.name, **delivered)
         ),
     }

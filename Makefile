@@ -1,0 +1,39 @@
+# Everything a newcomer types. `make` alone lists the targets.
+STACK ?= local
+PYTHON ?= python3
+RUN = $(PYTHON) -m toolchain run --
+
+.DEFAULT_GOAL := help
+.PHONY: help setup preview up destroy test bench env
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
+
+setup: ## Install the toolchain: Pulumi, its plugins, the Python packages
+	@$(PYTHON) -m toolchain setup
+
+preview: setup ## Show the plan and every change that `up` would make (STACK=dev)
+	@./hearth plan --stack $(STACK)
+	@$(RUN) pulumi stack select --create $(STACK)
+	@$(RUN) pulumi preview --stack $(STACK)
+
+up: setup ## Bring the stack up, ask it something, print the answer (STACK=dev)
+	@./hearth plan --stack $(STACK)
+	@$(RUN) pulumi stack select --create $(STACK)
+	@$(RUN) pulumi up --yes --skip-preview --stack $(STACK)
+	@./hearth smoke --stack $(STACK)
+
+destroy: setup ## Stop and remove what runs; data and secrets stay (STACK=dev)
+	@$(RUN) pulumi destroy --yes --skip-preview --stack $(STACK)
+	@echo "Data is kept. './hearth purge --stack $(STACK) --all' deletes it."
+
+test: ## Set up and run every test
+	@$(PYTHON) -m toolchain setup --dev
+	@tests/run
+
+bench: ## Measure, and rewrite docs/benchmarks.md
+	@$(PYTHON) -m toolchain setup --dev
+	@$(RUN) .venv/bin/python -m benchmarks
+
+env: ## Print shell lines for typing `pulumi` by hand: eval "$$(make -s env)"
+	@$(PYTHON) -m toolchain env
