@@ -6,29 +6,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from components.catalog import Entry, entries
+from components.catalog import entries
 from components.errors import ConfigurationError, Problem, problems_of
 from components.settings import ServiceSettings, Strict
 from components.units import Bytes, Cpus
 
+_NAME = re.compile(r"^[a-z][a-z0-9-]{0,29}$")
+Name = Annotated[str, Field(pattern=_NAME.pattern)]
 RuntimeName = Literal["docker", "supervisord", "systemd"]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,29}$")]
 
 
 class HostBudget(Strict):
     """What may be spent on this host."""
 
-    memory: Annotated[
-        Bytes | Literal["auto"], Field(description="Memory of the host; auto measures it.")
-    ] = "auto"
-    cpus: Annotated[
-        Cpus | Literal["auto"], Field(description="Cores of the host; auto counts them.")
-    ] = "auto"
+    memory: Annotated[Bytes | Literal["auto"], Field(description="Memory of the host; auto measures it.")] = (
+        "auto"
+    )
+    cpus: Annotated[Cpus | Literal["auto"], Field(description="Cores of the host; auto counts them.")] = (
+        "auto"
+    )
     reserve: Annotated[Bytes, Field(description="Memory left to the operating system.")] = 1024**3
     gpu_memory: Annotated[
         Bytes | None,
@@ -53,7 +55,6 @@ class StackConfig(Strict):
         Mapping[Name, ServiceSettings],
         Field(description="What runs. A service that is absent is off."),
     ]
-    types: Annotated[Mapping[Name, str], Field(exclude=True)] = {}
     images: Annotated[
         Mapping[str, str],
         Field(description="prefix: a registry mirror; or a service's name: an image of one's own."),
@@ -62,50 +63,50 @@ class StackConfig(Strict):
         str | None,
         Field(pattern=r"^/", description="Directory of the stack's data; a standard one if absent."),
     ] = None
-    systemd: Annotated[SystemdSettings, Field(description="Only for runtime systemd.")] = (
-        SystemdSettings()
-    )
+    systemd: Annotated[SystemdSettings, Field(description="Only for runtime systemd.")] = SystemdSettings()
 
 
 def _keys(model: type[Strict]) -> list[str]:
-    return [field.alias or name for name, field in model.model_fields.items() if not field.exclude]
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
-def _entry(name: str, value: Any) -> tuple[Entry | None, Any, Problem | None]:
-    """The kind of service and its settings without ``type``."""
+# Directories of the stack's root that are no service's.
+_RESERVED = ("bin", "packages", "secrets", "supervisor")
+
+
+def _service(name: str, raw: Any) -> ServiceSettings | list[Problem]:
+    """The settings of one service, or what is wrong with them."""
     path = f"hearth:services.{name}"
-    if value is None:
-        value = {}
-    if not isinstance(value, Mapping):
-        return None, value, Problem(path, f"{value!r} is refused: write settings as key: value, or {{}}")
-    kind = value.get("type", name)
-    known = entries()
-    if kind not in known:
-        return None, value, Problem(
-            path, f"{kind!r} is no service; known are {', '.join(known)} (or set type: to one of them)"
-        )
-    return known[kind], {key: item for key, item in value.items() if key != "type"}, None
+    if not _NAME.fullmatch(str(name)) or name in _RESERVED:
+        reserved = ", ".join(_RESERVED)
+        advice = f"use up to 30 of a-z, 0-9 and -, a letter first, and none of {reserved}"
+        return [Problem(path, f"{name!r} is refused as a name: {advice}")]
+    given = {} if raw is None else raw
+    if not isinstance(given, Mapping):
+        return [Problem(path, f"{raw!r} is refused: write settings as key: value, or {{}}")]
+    kind = str(given.get("type", name))
+    if kind not in entries():
+        known = ", ".join(entries())
+        return [Problem(path, f"{kind!r} is no service; known are {known} (type: names one)")]
+    settings = entries()[kind].settings
+    try:
+        return settings.model_validate({key: value for key, value in given.items() if key != "type"})
+    except ValidationError as error:
+        return problems_of(error, path, ["type", *_keys(settings)])
 
 
-def _load_services(value: Any) -> tuple[dict[str, ServiceSettings], dict[str, str], list[Problem]]:
+def _services(value: Any) -> tuple[dict[str, ServiceSettings], list[Problem]]:
     if not isinstance(value, Mapping):
-        found = Problem("hearth:services", f"{value!r} is refused: write a mapping of services")
-        return {}, {}, [found]
+        return {}, [Problem("hearth:services", f"{value!r} is refused: write a mapping of services")]
     services: dict[str, ServiceSettings] = {}
-    types: dict[str, str] = {}
     problems: list[Problem] = []
     for name, raw in value.items():
-        entry, settings, problem = _entry(name, raw)
-        if problem or entry is None:
-            problems.extend([problem] if problem else [])
-            continue
-        try:
-            services[name] = entry.settings.model_validate(settings)
-            types[name] = entry.name
-        except ValidationError as error:
-            known = _keys(entry.settings)
-            problems.extend(problems_of(error, f"hearth:services.{name}", known))
-    return services, types, problems
+        found = _service(name, raw)
+        if isinstance(found, list):
+            problems += found
+        else:
+            services[name] = found
+    return services, problems
 
 
 def load_stack_config(values: Mapping[str, Any]) -> StackConfig:
@@ -113,8 +114,8 @@ def load_stack_config(values: Mapping[str, Any]) -> StackConfig:
 
     Raises ``ConfigurationError`` with every problem, each with its path, value and fix.
     """
-    services, types, problems = _load_services(values.get("services", {}))
-    rest = {key: item for key, item in values.items() if key not in ("services", "types")}
+    services, problems = _services(values.get("services", {}))
+    rest = {key: item for key, item in values.items() if key != "services"}
     try:
         config = StackConfig.model_validate({**rest, "services": {}})
     except ValidationError as error:
@@ -126,8 +127,10 @@ def load_stack_config(values: Mapping[str, Any]) -> StackConfig:
     for key in config.images:
         if key != "prefix" and key not in values.get("services", {}):
             problems.append(
-                Problem(f"hearth:images.{key}", "names no service of this stack; remove it or add the service")
+                Problem(
+                    f"hearth:images.{key}", "names no service of this stack; remove it, or add the service"
+                )
             )
     if problems:
         raise ConfigurationError(problems)
-    return config.model_copy(update={"services": services, "types": types})
+    return config.model_copy(update={"services": services})

@@ -67,6 +67,4 @@ def footprint(model: str) -> Footprint | None:
         return None
     billions = float(size[1]) * (1 if size[2] == "b" else 0.001)
     # Grouped-query models of 7 to 8 billion weights keep 128 KiB a token; it grows with the root.
-    return Footprint(
-        int(billions * 1e9 * _BYTES_PER_PARAMETER), int(128 * 1024 * (billions / 8) ** 0.5)
-    )
+    return Footprint(int(billions * 1e9 * _BYTES_PER_PARAMETER), int(128 * 1024 * (billions / 8) ** 0.5))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
-from components.catalog import entries
+from components.catalog import entry_of
 from components.config import StackConfig
 from components.context import Context
 from components.errors import ConfigurationError, Problem
@@ -52,10 +52,7 @@ def _described(
     cpus: float,
     requests: Mapping[str, Requests],
 ) -> tuple[dict[str, ServiceSpec], list[Problem]]:
-    known = entries()
-    endpoints = {
-        name: runtime.endpoint(name, settings.port) for name, settings in config.services.items()
-    }
+    endpoints = {name: runtime.endpoint(name, settings.port) for name, settings in config.services.items()}
     specs: dict[str, ServiceSpec] = {}
     problems: list[Problem] = []
     for name, settings in config.services.items():
@@ -70,7 +67,7 @@ def _described(
             host_cpus=cpus,
         )
         try:
-            spec = known[config.types[name]].spec(settings, context)
+            spec = entry_of(settings).spec(settings, context)
         except LookupError as error:
             problems.append(Problem(f"hearth:services.{name}", str(error.args[0])))
             continue
@@ -87,20 +84,14 @@ def _ordered(specs: Mapping[str, ServiceSpec]) -> tuple[list[ServiceSpec], list[
         return [], [Problem("hearth:services", f"need each other in a circle: {circle}; cut one need")]
 
 
-def build_plan(
-    config: StackConfig, facts: HostFacts, runtime: Runtime, stack: str
-) -> DeploymentPlan:
+def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: str) -> DeploymentPlan:
     """Describe every service and check the whole.
 
     Raises ``ConfigurationError`` with all problems of the budget, ports, needs and circles.
     """
     cpus = facts.cpus if config.host.cpus == "auto" else config.host.cpus
     memory = facts.memory if config.host.memory == "auto" else config.host.memory
-    known = entries()
-    requests = {
-        name: known[config.types[name]].requests(settings)
-        for name, settings in config.services.items()
-    }
+    requests = {name: entry_of(settings).requests(settings) for name, settings in config.services.items()}
     specs, problems = _described(config, runtime, stack, cpus, requests)
     problems += check_databases(list(specs.values()), requests)
     ordered, circles = _ordered(specs)

@@ -12,18 +12,14 @@ from components.units import format_bytes, format_cpus
 _LARGEST = 3
 
 
-def check_budget(
-    specs: Sequence[ServiceSpec], memory: int, reserve: int, cpus: float
-) -> list[Problem]:
+def check_budget(specs: Sequence[ServiceSpec], memory: int, reserve: int, cpus: float) -> list[Problem]:
     """Refuse what does not fit the host, naming the largest consumers and the smallest change."""
     problems = []
     available = memory - reserve
     planned = sum(spec.resources.memory for spec in specs)
     if planned > available:
         largest = sorted(specs, key=lambda spec: -spec.resources.memory)
-        names = ", ".join(
-            f"{spec.name} {format_bytes(spec.resources.memory)}" for spec in largest[:_LARGEST]
-        )
+        names = ", ".join(f"{spec.name} {format_bytes(spec.resources.memory)}" for spec in largest[:_LARGEST])
         over = planned - available
         top = largest[0]
         fix = (
@@ -91,14 +87,10 @@ def check_databases(specs: Sequence[ServiceSpec], requests: Mapping[str, Request
 
 def host_ports(specs: Sequence[ServiceSpec], shared: bool) -> list[tuple[str, int]]:
     """(service, port) for each port taken on the host; all of them where the host is shared."""
-    return [
-        (spec.name, port.number) for spec in specs for port in spec.ports if shared or port.publish
-    ]
+    return [(spec.name, port.number) for spec in specs for port in spec.ports if shared or port.publish]
 
 
-def check_ports(
-    specs: Sequence[ServiceSpec], busy: Mapping[int, str], shared: bool
-) -> list[Problem]:
+def check_ports(specs: Sequence[ServiceSpec], busy: Mapping[int, str], shared: bool) -> list[Problem]:
     """Refuse two services on one host port, and a port that somebody else listens on."""
     taken: dict[int, list[str]] = defaultdict(list)
     for service, port in host_ports(specs, shared):

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import pulumi
 
+from components.catalog import entry_of
 from components.config import StackConfig
 from components.facts import HostFacts
 from components.plan import DeploymentPlan, build_plan
@@ -47,10 +48,11 @@ class Platform(pulumi.ComponentResource):
 
     @classmethod
     def deploy(cls, name: str, config: StackConfig, facts: HostFacts) -> Platform:
-        """Every service that ``config`` names."""
+        """Every service that ``config`` names. What cannot work is refused before any resource."""
+        build_plan(config, facts, runtime_for(config, facts, name), name)
         with cls(name, config, facts) as platform:
             for service, settings in config.services.items():
-                Service(config.types[service], service, settings)
+                Service(entry_of(settings).name, service, settings)
         return platform
 
     def add(self, service: Service) -> None:
@@ -70,10 +72,7 @@ class Platform(pulumi.ComponentResource):
 
     def _realise(self) -> None:
         config = self._config.model_copy(
-            update={
-                "services": {service.name: service.settings for service in self._services},
-                "types": {service.name: service.kind for service in self._services},
-            }
+            update={"services": {service.name: service.settings for service in self._services}}
         )
         self.plan = build_plan(config, self._facts, self._runtime, self.stack_name)
         first = self._runtime.prepare(self, self.plan.networks)

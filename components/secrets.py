@@ -33,20 +33,16 @@ class SecretStore:
                 words += ["--kind", ref.kind]
             if ref.source:
                 words += ["--source", ref.source]
-            made = command(
-                f"secret-{ref.name}", parent=self._parent, create=call(*words), secret=True
-            )
-            # PEM texts end in a newline that belongs to them; a password's is the shell's.
-            text = made.stdout if ref.kind != "password" else made.stdout.apply(str.strip)
-            self._known[ref.name] = pulumi.Output.secret(text)
+            made = command(f"secret-{ref.name}", parent=self._parent, create=call(*words), secret=True)
+            self._known[ref.name] = pulumi.Output.secret(made.stdout.apply(str.strip))
         return self._known[ref.name]
 
     def contents(self, files: Iterable[ConfigFile]) -> pulumi.Output[dict[str, str]]:
         """Path to content for the files that are made with secrets."""
         wanted = {
-            file.path: pulumi.Output.all(
-                **{key: self.value(ref) for key, ref in file.secrets.items()}
-            ).apply(lambda values, content=file.content: fill(content, values))
+            file.path: pulumi.Output.all(**{key: self.value(ref) for key, ref in file.secrets.items()}).apply(
+                lambda values, content=file.content: fill(content, values)
+            )
             for file in files
         }
         return pulumi.Output.secret(pulumi.Output.all(**wanted))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pulumi
@@ -32,7 +33,6 @@ class Service(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=platform),
         )
         self.name = name
-        self.kind = kind
         self.settings = settings if settings is not None else entry.settings()
         self._platform = platform
         platform.add(self)
@@ -52,12 +52,7 @@ def __getattr__(name: str) -> Any:
     """``Redis``, ``Nginx``, ... : one class for each kind in the catalogue."""
     for entry in entries().values():
         if entry.class_name == name:
-            kind = entry.name
-
-            def create(service: str, settings: ServiceSettings | None = None) -> Service:
-                return Service(kind, service, settings)
-
-            return create
+            return partial(Service, entry.name)
         if f"{entry.class_name}Settings" == name:
             return entry.settings
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

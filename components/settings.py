@@ -16,9 +16,7 @@ def _dashed(name: str) -> str:
 class Strict(BaseModel):
     """Frozen, keys written with dashes, unknown keys refused."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, alias_generator=_dashed, populate_by_name=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=_dashed, populate_by_name=True)
 
 
 class ServiceSettings(Strict):

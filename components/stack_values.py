@@ -22,7 +22,5 @@ def stack_values() -> dict[str, Any]:
     and an unknown key must be refused, not overlooked."""
     values = runtime_config.CONFIG.get() or runtime_config.get_config_env()
     return {
-        key.removeprefix(_PREFIX): _value(text)
-        for key, text in values.items()
-        if key.startswith(_PREFIX)
+        key.removeprefix(_PREFIX): _value(text) for key, text in values.items() if key.startswith(_PREFIX)
     }

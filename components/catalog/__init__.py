@@ -49,3 +49,8 @@ def entries() -> dict[str, Entry]:
             requests=getattr(module, "requests", lambda settings: Requests()),
         )
     return found
+
+
+def entry_of(settings: ServiceSettings) -> Entry:
+    """The kind of service that ``settings`` belong to. Raises ``KeyError``."""
+    return {entry.settings: entry for entry in entries().values()}[type(settings)]

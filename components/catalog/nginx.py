@@ -92,7 +92,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         )
     if tls:
         secret_files.append(
-            ConfigFile(path=context.secret_path("tls.pem"), content="@@tls@@", secrets={"tls": tls})
+            ConfigFile(path=context.secret_path("tls.pem"), content="@@tls@@\n", secrets={"tls": tls})
         )
     scheme = "https" if tls else "http"
     return ServiceSpec(
@@ -107,9 +107,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
             stop_signal="SIGQUIT",
             stop_seconds=10,
         ),
-        resources=Resources(
-            memory=settings.memory, reservation=settings.reservation, cpus=settings.cpus
-        ),
+        resources=Resources(memory=settings.memory, reservation=settings.reservation, cpus=settings.cpus),
         health=HealthCheck(http=f"{scheme}://127.0.0.1:{settings.port}/healthz", start_period=10),
         security=Security(uid=101),
         networks=tuple(sorted({"frontend", "backend"})),

@@ -77,7 +77,7 @@ class Settings(ServiceSettings):
     load_timeout: Annotated[Seconds, Field(description="Longest a model may take to load.")] = 300
     keep_alive: Annotated[Seconds, Field(description="How long an idle model stays loaded.")] = 300
 
-    @field_validator("models", mode="before")
+    @field_validator("models", mode="before", json_schema_input_type=tuple[str | Model, ...])
     @classmethod
     def _names(cls, value: object) -> object:
         if isinstance(value, (list, tuple)):
@@ -183,7 +183,5 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         ports=(Port(name="http", number=settings.port, publish=settings.publish),),
         volumes=(Volume(name="data", path=context.places.data),),
         tasks=_tasks(settings),
-        notes=tuple(
-            f"{name}: size unknown, not in the memory budget; declare weights" for name in unknown
-        ),
+        notes=tuple(f"{name}: size unknown, not in the memory budget; declare weights" for name in unknown),
     )

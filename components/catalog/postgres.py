@@ -22,7 +22,6 @@ from components.spec import (
     Process,
     Requests,
     Resources,
-    SecretRef,
     Security,
     ServiceSpec,
     Task,
@@ -42,9 +41,9 @@ class DatabaseSettings(Strict):
     """A database of the owner's own; its role has the same name."""
 
     name: Annotated[Identifier, Field(description="Name of the database and of its role.")]
-    extensions: Annotated[
-        tuple[Identifier, ...], Field(description="Extensions to create in it.")
-    ] = ("vector",)
+    extensions: Annotated[tuple[Identifier, ...], Field(description="Extensions to create in it.")] = (
+        "vector",
+    )
 
 
 class Settings(ServiceSettings):
@@ -57,9 +56,9 @@ class Settings(ServiceSettings):
         Field(description="Major version; data of another major is never touched."),
     ] = 18
     max_connections: Annotated[int, Field(ge=5, le=1000, description="Most clients at once.")] = 100
-    databases: Annotated[
-        tuple[DatabaseSettings, ...], Field(description="Databases of the owner's own.")
-    ] = (DatabaseSettings(name="app"),)
+    databases: Annotated[tuple[DatabaseSettings, ...], Field(description="Databases of the owner's own.")] = (
+        DatabaseSettings(name="app"),
+    )
 
 
 def requests(settings: Settings) -> Requests:
@@ -103,7 +102,6 @@ def package(version: int) -> Package:
 def spec(settings: Settings, context: Context) -> ServiceSpec:
     """One PostgreSQL server, its roles and databases."""
     databases = context.databases()
-    administrator = SecretRef(name=f"{context.service}-admin")
     client = ("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", "postgres")
 
     def file(name: str, **values: object) -> str:
@@ -120,7 +118,6 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
             env={
                 "PGHOST": context.places.run,
                 "PGPORT": str(settings.port),
-                "PGPASSFILE": context.secret_path("pgpass"),
                 "LC_ALL": "C",
             },
             # Fast shutdown: SIGTERM would wait for every client to leave.
@@ -144,23 +141,12 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
                 content=file("postgresql.conf", tuning=tuning(settings)),
             ),
             ConfigFile(path=context.path("pg_hba.conf"), content=file("pg_hba.conf")),
-            ConfigFile(path=context.path("pg_ident.conf"), content="# No maps: roles log in by name.\n"),
+            ConfigFile(path=context.path("pg_ident.conf"), content=file("pg_ident.conf")),
             ConfigFile(path=context.path("start.sh"), content=file("start.sh"), executable=True),
-            ConfigFile(
-                path=context.secret_path("admin"),
-                content="@@admin@@\n",
-                secrets={"admin": administrator},
-            ),
-            ConfigFile(
-                path=context.secret_path("pgpass"),
-                content="*:*:*:postgres:@@admin@@\n",
-                secrets={"admin": administrator},
-            ),
             ConfigFile(
                 path=context.secret_path("roles.sql"),
                 content=file("roles.sql", databases=databases),
-                secrets={"admin": administrator}
-                | {database.name: database.password for database in databases},
+                secrets={database.name: database.password for database in databases},
             ),
         ),
         serves_databases=True,

@@ -73,14 +73,20 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         image=IMAGE,
         package=PACKAGE,
         process=Process(argv=("redis-server", context.path("redis.conf"))),
-        resources=Resources(
-            memory=settings.memory, reservation=settings.reservation, cpus=settings.cpus
-        ),
+        resources=Resources(memory=settings.memory, reservation=settings.reservation, cpus=settings.cpus),
         health=HealthCheck(
             # The account "health" may only PING, so its name needs no secret.
             argv=(
-                "redis-cli", "-e", "-p", str(settings.port), "--no-auth-warning",
-                "--user", "health", "--pass", "health", "ping",
+                "redis-cli",
+                "-e",
+                "-p",
+                str(settings.port),
+                "--no-auth-warning",
+                "--user",
+                "health",
+                "--pass",
+                "health",
+                "ping",
             ),
         ),  # fmt: skip
         security=Security(uid=999),

@@ -21,6 +21,7 @@ from components.runtimes.base import Capability, Stack
 from components.runtimes.docker_arguments import (
     PLACES,
     container_arguments,
+    health_test,
     label_list,
     labels,
     tmpfs,
@@ -51,6 +52,11 @@ def config_volume(stack: str, spec: ServiceSpec) -> str:
     return f"{stack}-{spec.name}-config-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
 
+def config_labels(stack: str, spec: ServiceSpec) -> dict[str, str]:
+    """By which the configuration volumes of a service are found again. Pure."""
+    return labels(stack, spec.name, role="config")
+
+
 def mounts(stack: str, spec: ServiceSpec) -> dict[str, tuple[str, bool]]:
     """Volume name to (path in the container, read-only). Pure."""
     found = {f"{stack}-{spec.name}-{v.name}": (v.path, False) for v in spec.volumes}
@@ -65,9 +71,7 @@ class DockerRuntime:
     """Runs every service as a container."""
 
     name = "docker"
-    capabilities = frozenset(
-        {Capability.MEMORY_LIMIT, Capability.CPU_LIMIT, Capability.NETWORKS}
-    )
+    capabilities = frozenset({Capability.MEMORY_LIMIT, Capability.CPU_LIMIT, Capability.NETWORKS})
     listen = "0.0.0.0"
     # Docker's own DNS server on every user-defined network.
     resolver: str | None = "127.0.0.11"
@@ -114,7 +118,10 @@ class DockerRuntime:
         )
 
     def _secrets(
-        self, spec: ServiceSpec, image: docker.RemoteImage, parent: pulumi.Resource,
+        self,
+        spec: ServiceSpec,
+        image: docker.RemoteImage,
+        parent: pulumi.Resource,
         secrets: SecretStore,
     ) -> tuple[list[pulumi.Resource], pulumi.Output[str] | None]:
         """The volume with the files made with secrets, and a text that changes when they do."""
@@ -152,7 +159,10 @@ class DockerRuntime:
         return [volume, delivered], pulumi.Output.unsecret(delivered.stdout).apply(str.strip)
 
     def _files(
-        self, spec: ServiceSpec, image: docker.RemoteImage, parent: pulumi.Resource,
+        self,
+        spec: ServiceSpec,
+        image: docker.RemoteImage,
+        parent: pulumi.Resource,
         after: Sequence[pulumi.Resource],
     ) -> list[pulumi.Resource]:
         """Volumes for data and configuration; the check that lets a configuration through."""
@@ -164,18 +174,14 @@ class DockerRuntime:
         files = config_files(spec)
         if not files and not owned:
             return []
-        volumes: list[pulumi.Resource] = [*owned]
-        if files:
-            volumes.append(
-                self._volume(spec, "config-volume", config_volume(stack, spec), parent)
-            )
         values = {
             "volume": config_volume(stack, spec) if files else None,
+            # No resource of its own: a configuration that comes back before its volume was deleted
+            # would be deleted under the container that uses it again.
+            "labels": config_labels(stack, spec),
             "uid": spec.security.uid,
             "files": files,
-            "owned": [
-                {"volume": f"{stack}-{spec.name}-{volume.name}"} for volume in spec.volumes
-            ],
+            "owned": [{"volume": f"{stack}-{spec.name}-{volume.name}"} for volume in spec.volumes],
             "check": {
                 "argv": list(spec.check),
                 "networks": [f"{stack}-{network}" for network in spec.networks],
@@ -191,10 +197,11 @@ class DockerRuntime:
             f"{spec.name}-files",
             parent=parent,
             create=call("volume-files"),
+            delete=call("volume-prune", stack, spec.name),
             stdin=image.name.apply(lambda name: document({**values, "image": name})),
-            after=[image, *volumes, *self._networks.values(), *after],
+            after=[image, *owned, *self._networks.values(), *after],
         )
-        return [*volumes, written]
+        return [*owned, written]
 
     def realise(
         self,
@@ -228,7 +235,8 @@ class DockerRuntime:
         gate = {
             "container": f"{self.stack.name}-{spec.name}",
             "service": spec.name,
-            "health": asdict(spec.health),
+            "health": {**asdict(spec.health), "test": health_test(spec.health)},
+            "prune": {"stack": self.stack.name, "keep": config_volume(self.stack.name, spec)},
             "tasks": [asdict(task) for task in spec.tasks],
         }
         return command(

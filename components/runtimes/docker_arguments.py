@@ -38,6 +38,15 @@ def label_list(kind: type[T], values: Mapping[str, Any]) -> list[T]:
     return [kind(label=key, value=values[key]) for key in sorted(values)]
 
 
+def go_duration(seconds: int) -> str:
+    """``90`` as ``1m30s``: the form in which the provider gives durations back (Go's time.Duration)."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h{minutes}m{rest}s"
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
+
+
 def health_test(health: HealthCheck) -> list[str]:
     """Docker's ``CMD`` or ``CMD-SHELL`` form. Images bring curl or wget, not always both."""
     if health.http is None:
@@ -53,7 +62,7 @@ def tmpfs(spec: ServiceSpec) -> dict[str, str]:
     """Writable places of a read-only root; the process owns its own."""
     uid = spec.security.uid
     own = f"mode=0700,uid={uid},gid={uid},size=64m"
-    return {PLACES.run: own} | {path: "mode=1777,size=64m" for path in spec.security.scratch}
+    return {PLACES.run: own} | dict.fromkeys(spec.security.scratch, "mode=1777,size=64m")
 
 
 def container_arguments(
@@ -101,10 +110,10 @@ def container_arguments(
         "log_opts": {"max-size": "10m", "max-file": "3"},
         "healthcheck": docker.ContainerHealthcheckArgs(
             tests=health_test(spec.health),
-            interval=f"{spec.health.interval}s",
-            timeout=f"{spec.health.timeout}s",
+            interval=go_duration(spec.health.interval),
+            timeout=go_duration(spec.health.timeout),
             retries=spec.health.retries,
-            start_period=f"{spec.health.start_period}s",
+            start_period=go_duration(spec.health.start_period),
         ),
         "networks_advanced": [
             docker.ContainerNetworksAdvancedArgs(name=networks[name].name, aliases=[spec.name])
@@ -119,7 +128,5 @@ def container_arguments(
             docker.ContainerVolumeArgs(volume_name=name, container_path=path, read_only=read_only)
             for name, (path, read_only) in sorted(mounts.items(), key=lambda item: item[1])
         ],
-        "labels": label_list(
-            docker.ContainerLabelArgs, labels(stack, spec.name, **delivered)
-        ),
+        "labels": label_list(docker.ContainerLabelArgs, labels(stack, spec.name, **delivered)),
     }

@@ -13,41 +13,50 @@ from components.runtimes.native import NativeService
 Setting = str | tuple[str, ...] | None
 """A directive's value; a tuple is one line for each item, None leaves the directive out."""
 
-# Each narrows what the process can reach; none needs a privilege of the manager.
-_PRIVILEGES: dict[str, Setting] = {
+# Filters of the process itself: any manager can set them, for they only need NoNewPrivileges.
+_PROCESS: dict[str, Setting] = {
     "NoNewPrivileges": "yes",
-    "CapabilityBoundingSet": "",
-    "AmbientCapabilities": "",
     "RestrictSUIDSGID": "yes",
     "LockPersonality": "yes",
     "RestrictRealtime": "yes",
     "RestrictNamespaces": "yes",
     "RestrictAddressFamilies": "AF_UNIX AF_INET AF_INET6",
     "SystemCallArchitectures": "native",
+    # @resources sets priorities and affinities; whoever tries is told EPERM, and goes on without.
     "SystemCallFilter": ("@system-service", "~@privileged @resources"),
     "SystemCallErrorNumber": "EPERM",
     "UMask": "0077",
 }
-# These need mount and user namespaces: only the system manager has them on every distribution.
-_SANDBOX: dict[str, Setting] = {
+# What the process sees of the files. A manager that cannot give it a view of its own (that of a user, where
+# user namespaces are forbidden) leaves these out and starts it all the same.
+_FILES: dict[str, Setting] = {
     "ProtectSystem": "strict",
-    "ProtectHome": "yes",
     "PrivateTmp": "yes",
-    "PrivateDevices": "yes",
-    "PrivateUsers": "yes",
-    "ProtectClock": "yes",
-    "ProtectHostname": "yes",
     "ProtectKernelTunables": "yes",
-    "ProtectKernelModules": "yes",
-    "ProtectKernelLogs": "yes",
     "ProtectControlGroups": "yes",
     "ProtectProc": "invisible",
-    "ProcSubset": "pid",
-    "RemoveIPC": "yes",
+}
+# Only the system's manager has the privileges for these: under a user's, those that drop capabilities fail
+# the unit (218/CAPABILITIES). There is no ProcSubset=pid: it hides /proc/meminfo, from which Ollama knows
+# how much memory is free.
+_SYSTEM: dict[str, Setting] = {
+    "CapabilityBoundingSet": "",
+    "AmbientCapabilities": "",
+    "PrivateUsers": "yes",
+    "PrivateDevices": "yes",
     "DevicePolicy": "closed",
+    "ProtectClock": "yes",
+    "ProtectHostname": "yes",
+    "ProtectKernelModules": "yes",
+    "ProtectKernelLogs": "yes",
+    "RemoveIPC": "yes",
+    # Kept where the kernel has BPF; elsewhere systemd warns in the journal and goes on.
     "IPAddressDeny": "any",
     "IPAddressAllow": "localhost",
 }
+# NVIDIA, AMD; a class that the kernel does not have is passed over.
+_GPUS = ("char-nvidia", "char-nvidiactl", "char-nvidia-frontend", "char-nvidia-caps", "char-nvidia-uvm", "char-drm", "char-kfd")
+_HOMES = ("/home/", "/root/", "/run/user/")
 
 
 def _lines(key: str, value: Setting) -> str:
@@ -55,30 +64,36 @@ def _lines(key: str, value: Setting) -> str:
     return "".join(f"{key}={item}\n" for item in values)
 
 
+def _escaped(text: str) -> str:
+    # systemd.syntax(7), QUOTING, and systemd.unit(5), SPECIFIERS; a line break would end the directive.
+    text = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return text.replace("\n", "\\n").replace("\r", "\\r")
+
+
 def _quoted(word: str) -> str:
-    # systemd.service(5), COMMAND LINES: % and $ are expanded, quotes and backslashes interpreted.
-    text = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    # systemd.service(5), COMMAND LINES: a dollar sign stands for a variable there.
+    text = _escaped(word).replace("$", "$$")
     return f'"{text}"' if not text or any(c in text for c in " \t\"'\\;") else text
 
 
+def _path(path: str) -> str:
+    # A directive that lists paths knows no variables.
+    return f'"{_escaped(path)}"' if any(c in path for c in " \t\"'\\") else _escaped(path)
+
+
 def _assignment(key: str, value: str) -> str:
-    text = f"{key}={value}".replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
-    return f'"{text}"'
+    return f'"{_escaped(f"{key}={value}")}"'
 
 
 class SystemdUnits:
     """One service unit a service; limits are the kernel's."""
 
     name = "systemd"
-    capabilities = frozenset(
-        {Capability.MEMORY_LIMIT, Capability.CPU_LIMIT, Capability.PROCESS_LIMIT}
-    )
+    capabilities = frozenset({Capability.MEMORY_LIMIT, Capability.CPU_LIMIT, Capability.PROCESS_LIMIT})
 
     def __init__(self, scope: str, home: str) -> None:
         self.scope = scope
-        self._directory = (
-            "/etc/systemd/system" if scope == "system" else f"{home}/.config/systemd/user"
-        )
+        self._directory = "/etc/systemd/system" if scope == "system" else f"{home}/.config/systemd/user"
 
     def unit(self, stack: Stack, service: str) -> str:
         """Name of the unit of ``service``."""
@@ -101,15 +116,25 @@ class SystemdUnits:
         return limits
 
     def _sandbox(self, service: NativeService) -> dict[str, Setting]:
-        lines = dict(_PRIVILEGES)
-        if not service.spec.security.executable_memory:
+        root, spec = service.stack.root, service.spec
+        lines = _PROCESS | _FILES
+        # Bound, not only writable: so they are there, too, when the data is below a home or /var/tmp.
+        lines["BindPaths"] = _path(service.directory)
+        lines["BindReadOnlyPaths"] = (_path(f"-{root}/bin"), _path(f"-{root}/packages"))
+        if not spec.security.executable_memory:
             lines["MemoryDenyWriteExecute"] = "yes"
-        if self.scope == "system":
-            lines |= _SANDBOX
-            lines["ReadWritePaths"] = _quoted(service.directory)
-            if "egress" in service.spec.networks:
-                # It fetches from outside, so it may speak to any address.
-                del lines["IPAddressDeny"], lines["IPAddressAllow"]
+        if self.scope == "user":
+            # A user's programs may lie in the home, so it can be read.
+            return lines | {"ProtectHome": "read-only"}
+        lines |= _SYSTEM
+        lines["ProtectHome"] = "tmpfs" if f"{root}/".startswith(_HOMES) else "yes"
+        if "egress" in spec.networks:
+            # It fetches from outside, so it may speak to any address.
+            del lines["IPAddressDeny"], lines["IPAddressAllow"]
+        if spec.resources.gpu_memory:
+            # A private /dev has no GPU in it.
+            del lines["PrivateDevices"]
+            lines["DeviceAllow"] = tuple(f"{name} rw" for name in _GPUS)
         return lines
 
     def render(self, service: NativeService) -> str:
@@ -139,7 +164,11 @@ class SystemdUnits:
             **self._sandbox(service),
         }
         target = "multi-user.target" if self.scope == "system" else "default.target"
-        sections: dict[str, dict[str, Setting]] = {"Unit": unit, "Service": body, "Install": {"WantedBy": target}}
+        sections: dict[str, dict[str, Setting]] = {
+            "Unit": unit,
+            "Service": body,
+            "Install": {"WantedBy": target},
+        }
         text = "# written by Hearth; changes made here are replaced\n"
         for section, lines in sections.items():
             text += f"[{section}]\n"

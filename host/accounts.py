@@ -1,0 +1,77 @@
+"""System accounts that services run as."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from host.errors import HostError
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who a service's programs run as. ``switch`` is true when that is not who runs this."""
+
+    uid: int
+    gid: int
+    switch: bool = False
+
+
+def current() -> Identity:
+    """Whoever runs this."""
+    return Identity(uid=os.geteuid(), gid=os.getegid())
+
+
+def find(account: str | None) -> Identity | None:
+    """The identity of an account; None when there is no such account."""
+    if account is None:
+        return current()
+    try:
+        entry = pwd.getpwnam(account)
+    except KeyError:
+        return None
+    return Identity(uid=entry.pw_uid, gid=entry.pw_gid, switch=entry.pw_uid != os.geteuid())
+
+
+def ensure(account: str | None) -> Identity:
+    """The identity of an account, made when absent.
+
+    Raises ``HostError`` when it cannot be made, or when only root could run programs as it.
+    """
+    identity = find(account) or _create(str(account))
+    if identity.switch and os.geteuid() != 0:
+        raise HostError(
+            f"account {account}: only root can run as another account; run as root, or leave it out"
+        )
+    return identity
+
+
+def _create(account: str) -> Identity:
+    if os.geteuid() != 0 or sys.platform != "linux":
+        raise HostError(
+            f"account {account}: there is none; make it (useradd --system {account}), or leave it out"
+        )
+    # 9 is "name already in use": another run was faster.
+    done = subprocess.run(
+        [
+            "useradd",
+            "--system",
+            "--user-group",
+            "--no-create-home",
+            "--home-dir",
+            "/nonexistent",
+            "--shell",
+            "/usr/sbin/nologin",
+            account,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    identity = find(account)
+    if done.returncode not in (0, 9) or identity is None:
+        raise HostError(f"account {account}: useradd failed: {done.stderr.strip()}")
+    return identity

@@ -1,0 +1,1 @@
+"""What container runtimes need beside containers: files in volumes, checks, waiting, tasks."""

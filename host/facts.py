@@ -1,0 +1,90 @@
+"""The figures of this host that a plan needs: memory, cores, where data goes, taken ports."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import socket
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+
+from components.facts import HostFacts
+from host import notes
+
+
+def data_root() -> str:
+    """Directory for the data of stacks: the system's as root, else the user's own (XDG)."""
+    if os.geteuid() == 0:
+        return "/var/lib/hearth"
+    home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return f"{home}/hearth"
+
+
+def _taken(port: int) -> bool:
+    with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
+        # As servers do, so that a connection still winding down is no obstacle.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
+def _listener(port: int) -> str:
+    try:
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+                return psutil.Process(connection.pid).name() if connection.pid else "another process"
+    except psutil.Error:
+        pass
+    return "another process"
+
+
+def _own_native_ports(root: Path) -> set[int]:
+    """Ports of what this stack applied here, or was applying when it was interrupted."""
+    found = [notes.read(note.parent) for note in root.glob("*/appl*.json")]
+    documents = [document for note in found for document in (note.applied, note.unfinished)]
+    return {port for document in documents if document for port in document.ports}
+
+
+def _own_container_ports(stack: str) -> set[int]:
+    import docker
+
+    try:
+        client = docker.from_env(timeout=5)
+        found = client.containers.list(filters={"label": f"hearth.stack={stack}"})
+    except docker.errors.DockerException:
+        return set()
+    bindings = [b for c in found for b in (c.attrs["HostConfig"]["PortBindings"] or {}).values()]
+    return {int(entry["HostPort"]) for binding in bindings for entry in binding or []}
+
+
+def busy_ports(ports: Iterable[int], stack: str, root: Path) -> dict[int, str]:
+    """Those of ``ports`` that somebody other than this stack listens on, and who."""
+    taken = {port for port in ports if _taken(port)}
+    if taken:
+        taken -= _own_native_ports(root)
+    if taken:
+        taken -= _own_container_ports(stack)
+    return {port: _listener(port) for port in sorted(taken)}
+
+
+def measure(ports: Iterable[int], stack: str, data: str | None) -> HostFacts:
+    """The facts of this host for a stack that wants ``ports`` and keeps its data in ``data``."""
+    root = data_root()
+    superuser = os.geteuid() == 0
+    return HostFacts(
+        memory=psutil.virtual_memory().total,
+        cpus=float(psutil.cpu_count() or 1),
+        root=root,
+        superuser=superuser,
+        accounts=superuser and sys.platform.startswith("linux"),
+        user=getpass.getuser(),
+        home=str(Path.home()),
+        busy_ports=busy_ports(ports, stack, Path(data or f"{root}/{stack}")),
+    )

@@ -1,0 +1,33 @@
+"""A program built from a Go tools module under ``toolchain/``."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from host import files
+from host.packages import gobuild, unpacked
+from host.packages.request import Request, Unavailable
+
+
+def provide(request: Request) -> dict[str, Path]:
+    """Build, or take from the cache, and copy to where service accounts can read it.
+
+    Raises ``Unavailable`` when there is no such module, no Go, or the build fails.
+    """
+    module = gobuild.module(str(request.go))
+    target = unpacked.target(request, module.version)
+    if not target.is_dir():
+        cache = gobuild.cache() / module.name
+        cache.mkdir(parents=True, exist_ok=True)
+        with files.locked(cache / ".lock"):
+            built = cache / module.version
+            if not built.is_dir():
+                gobuild.build(module, built)
+            with unpacked.building(target) as directory:
+                for program in built.iterdir():
+                    shutil.copy(program, directory / program.name)
+    try:
+        return unpacked.programs(request, target)
+    except Unavailable as error:
+        raise Unavailable(f"toolchain/{module.name} {error}") from error

@@ -1,0 +1,98 @@
+"""Building the tool of a Go tools module, with a line of progress now and then."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from host.packages import golang, recipes, unpacked
+from host.packages.request import Unavailable
+from host.stdin import progress
+
+MODULES = Path(__file__).resolve().parents[2] / "toolchain"
+PROGRESS_SECONDS = 15
+
+
+@dataclass(frozen=True)
+class Module:
+    """A tools module: one ``tool`` of a pinned ``version`` (without the ``v``)."""
+
+    name: str
+    directory: Path
+    tool: str
+    version: str
+
+
+def cache() -> Path:
+    """Where built programs are kept between stacks."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hearth"
+
+
+def module(name: str) -> Module:
+    """Read ``toolchain/NAME/go.mod``. Raises ``Unavailable`` when it is missing or declares no tool."""
+    directory = MODULES / name
+    if not (directory / "go.mod").is_file():
+        raise Unavailable(f"toolchain/{name} is no Go module")
+    done = subprocess.run(
+        [golang.go(cache() / "go"), "mod", "edit", "-json"],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise Unavailable(f"toolchain/{name}/go.mod: {done.stderr.strip()}")
+    parsed = json.loads(done.stdout)
+    tools = [entry["Path"] for entry in parsed.get("Tool") or []]
+    versions = {entry["Path"]: entry["Version"] for entry in parsed.get("Require") or []}
+    owner = max(
+        (path for path in versions if tools and f"{tools[0]}/".startswith(f"{path}/")), key=len, default=None
+    )
+    if owner is None:
+        raise Unavailable(f"toolchain/{name}/go.mod declares no tool with a required version")
+    return Module(name, directory, tools[0], versions[owner].removeprefix("v"))
+
+
+def build(module: Module, target: Path) -> None:
+    """Build into ``target``.
+
+    Raises ``Unavailable`` with the compiler's last lines. The caller holds a lock.
+    """
+    began = time.monotonic()
+    with unpacked.building(target) as directory:
+        recipe = recipes.of(module.name, module.version, target.parent)
+        argv = [
+            golang.go(cache() / "go"),
+            "build",
+            "-trimpath",
+            "-buildvcs=false",
+            f"-ldflags=-s -w {recipe.ldflags}".strip(),
+            "-o",
+            f"{directory}/",
+            module.tool,
+        ]
+        env = dict(os.environ, GOTOOLCHAIN="local", GOFLAGS="-mod=readonly", GOWORK="off", **recipe.env)
+        with (target.parent / "build.log").open("w+") as log:
+            process = subprocess.Popen(
+                argv, cwd=module.directory, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+            try:
+                while True:
+                    try:
+                        code = process.wait(PROGRESS_SECONDS)
+                        break
+                    except subprocess.TimeoutExpired:
+                        progress(
+                            f"{module.name} {module.version}: building for {time.monotonic() - began:.0f} s;"
+                            " about 4 minutes in all"
+                        )
+            finally:
+                process.kill()
+            log.seek(0)
+            if code:
+                raise Unavailable(f"the build failed: {' '.join(log.read().strip().splitlines()[-5:])}")
+    progress(f"{module.name} {module.version}: built in {time.monotonic() - began:.0f} s")

@@ -1,0 +1,65 @@
+"""A vendor's own release archive, where its server can be reached."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from pathlib import Path
+
+from host.packages import unpacked
+from host.packages.request import Request, Unavailable
+from host.stdin import progress
+
+REACH_SECONDS = 3
+READ_SECONDS = 60
+CHUNK = 1 << 20
+
+
+def provide(request: Request) -> dict[str, Path]:
+    """Download and unpack the archive. An address may end in ``#sha256=HEX``.
+
+    Raises ``Unavailable`` when the server does not answer at once, or the archive is not the one pinned.
+    """
+    address, _, checksum = str(request.installer).partition("#sha256=")
+    target = unpacked.target(request, hashlib.sha256(str(request.installer).encode()).hexdigest()[:12])
+    if not target.is_dir():
+        with unpacked.building(target) as directory:
+            archive = directory / "archive"
+            digest = _download(request.name, address, archive)
+            if checksum and digest != checksum:
+                raise Unavailable(f"{address} is not the pinned archive: sha256 {digest}")
+            # tar itself knows every compression that a vendor may choose.
+            done = subprocess.run(
+                ["tar", "-xf", str(archive), "--no-same-owner", "-C", str(directory)],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if done.returncode:
+                raise Unavailable(f"cannot unpack {address}: {done.stderr.strip()}")
+            archive.unlink()
+    return unpacked.programs(request, target)
+
+
+def _download(name: str, address: str, archive: Path) -> str:
+    """Returns the SHA-256 of what was read."""
+    import httpx
+
+    digest, size, told = hashlib.sha256(), 0, 0
+    limits = httpx.Timeout(READ_SECONDS, connect=REACH_SECONDS)
+    try:
+        with (
+            httpx.stream("GET", address, follow_redirects=True, timeout=limits) as answer,
+            archive.open("wb") as file,
+        ):
+            answer.raise_for_status()
+            for chunk in answer.iter_bytes(CHUNK):
+                file.write(chunk)
+                digest.update(chunk)
+                size += len(chunk)
+                if size - told > 100 * CHUNK:
+                    told = size
+                    progress(f"{name}: {size >> 20} MiB downloaded")
+    except (httpx.HTTPError, OSError) as error:
+        raise Unavailable(f"{address} cannot be reached ({type(error).__name__})") from error
+    return digest.hexdigest()

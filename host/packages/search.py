@@ -1,0 +1,85 @@
+"""Finding programs that the machine has already."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from host.packages.request import Request, Unavailable
+
+USUAL = (
+    "/usr/local/sbin",
+    "/usr/local/bin",
+    "/usr/sbin",
+    "/usr/bin",
+    "/sbin",
+    "/bin",
+    "/opt/homebrew/bin",
+    "/opt/homebrew/sbin",
+)
+VERSIONED = (("/usr/lib/postgresql", "*/bin"), ("/opt/homebrew/opt", "*/bin"), ("/usr/local/opt", "*/bin"))
+
+
+def find(request: Request) -> dict[str, Path]:
+    """Every program, from one directory where one has all, else from several.
+
+    Raises ``Unavailable`` when one is missing, or is out of reach for service accounts.
+    """
+    for found in candidates(request.programs):
+        return found
+    raise Unavailable(f"{', '.join(missing(request.programs))} not found on this machine")
+
+
+def candidates(programs: tuple[str, ...]) -> list[dict[str, Path]]:
+    """Ways to have all programs, best first: newest directory that has all, then a mixture."""
+    places = [place for place in directories() if any(_fit(place / program) for program in programs)]
+    whole = [
+        {program: place / program for program in programs}
+        for place in places
+        if all(_fit(place / program) for program in programs)
+    ]
+    mixed = {
+        program: place / program
+        for place in reversed(places)
+        for program in programs
+        if _fit(place / program)
+    }
+    return whole + ([mixed] if len(mixed) == len(programs) and not whole else [])
+
+
+def missing(programs: tuple[str, ...]) -> list[str]:
+    """Those that no directory has."""
+    places = directories()
+    return [program for program in programs if not any(_fit(place / program) for place in places)]
+
+
+def directories() -> list[Path]:
+    """PATH, the usual directories, then versioned ones, newest version first."""
+    path = [Path(entry) for entry in os.environ.get("PATH", "").split(os.pathsep) if entry.startswith("/")]
+    versioned = [
+        place
+        for base, pattern in VERSIONED
+        for place in sorted(Path(base).glob(pattern), key=_version, reverse=True)
+    ]
+    return list(dict.fromkeys([*path, *map(Path, USUAL), *versioned]))
+
+
+def executable(name: str) -> str | None:
+    """The path of a tool on PATH or in the usual directories."""
+    return shutil.which(name) or shutil.which(name, path=os.pathsep.join(USUAL))
+
+
+def _version(place: Path) -> tuple[int, str]:
+    return (int(place.parent.name) if place.parent.name.isdigit() else 0, place.parent.name)
+
+
+def _fit(path: Path) -> bool:
+    """Executable, and where root asks, for everybody: services run as accounts of their own."""
+    try:
+        target = path.resolve(strict=True)
+        if not target.is_file() or not os.access(target, os.X_OK):
+            return False
+        return os.geteuid() != 0 or all(place.stat().st_mode & 0o001 for place in (target, *target.parents))
+    except OSError:
+        return False

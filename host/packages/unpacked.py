@@ -1,0 +1,49 @@
+"""Directories under ``ROOT/packages`` that are there whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from host import files
+from host.packages.request import Request, Unavailable
+
+
+@contextlib.contextmanager
+def building(target: Path) -> Iterator[Path]:
+    """An empty directory beside ``target`` that becomes it when the block ends well.
+
+    The caller holds a lock.
+    """
+    staged = target.with_name(f".{target.name}.new")
+    shutil.rmtree(staged, ignore_errors=True)  # left by a kill
+    staged.mkdir(mode=0o755, parents=True)
+    try:
+        yield staged
+        shutil.rmtree(target, ignore_errors=True)
+        staged.rename(target)
+        files.sync_directory(target.parent)
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def target(request: Request, version: str) -> Path:
+    """Where a version of the package lies; links to an older one stay good until they are replaced."""
+    return request.packages / f"{request.name}-{version}"
+
+
+def programs(request: Request, directory: Path) -> dict[str, Path]:
+    """Every program below ``directory``, the shallowest of each name.
+
+    Raises ``Unavailable`` when one is missing.
+    """
+    found = {}
+    for program in request.programs:
+        matches = [path for path in directory.rglob(program) if path.is_file() and os.access(path, os.X_OK)]
+        if not matches:
+            raise Unavailable(f"has no program {program}")
+        found[program] = min(matches, key=lambda path: len(path.parts))
+    return found

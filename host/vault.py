@@ -1,0 +1,83 @@
+"""``secret R NAME``: the stack's secrets, made once and kept through a destroy."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import re
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from host import certificate, files
+from host.errors import HostError
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+BYTES = 32
+
+
+def main(arguments: list[str]) -> str:
+    """``R NAME [--kind password|certificate|file] [--source FILE]``: the secret."""
+    parser = argparse.ArgumentParser(prog="host secret")
+    parser.add_argument("root", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("--kind", choices=("password", "certificate", "file"), default="password")
+    parser.add_argument("--source", type=Path)
+    given = parser.parse_args(arguments)
+    if given.kind == "file":
+        return _given(given.name, given.source)
+    make = _password if given.kind == "password" else certificate.self_signed
+    return secret(given.root, given.name, make)
+
+
+def _password() -> str:
+    """URL-safe text of 32 random bytes: safe in a connection string, in SQL and in an ACL file."""
+    return secrets.token_urlsafe(BYTES)
+
+
+def _given(name: str, source: Path) -> str:
+    """The content of a file of the owner's own. It stays theirs: nothing is copied into the root."""
+    try:
+        return source.read_text()
+    except OSError as error:
+        raise HostError(
+            f"secret {name}: {source} cannot be read: {error.strerror}; check the path in the stack's configuration"
+        ) from None
+
+
+def secret(root: Path, name: str, make: Callable[[], str] = _password) -> str:
+    """The secret ``root/secrets/name``, made by ``make`` when absent.
+
+    Raises ``HostError`` for a name that is none and for an empty file.
+    """
+    if not NAME.fullmatch(name):
+        raise HostError(f"secret {name!r}: a name is lower-case letters, digits, '.', '_' and '-'")
+    directory = root / "secrets"
+    files.directory(directory, mode=0o700)
+    path = directory / name
+    found = files.read(path)
+    if found is None:
+        _create(path, make().encode())
+        found = path.read_bytes()
+    text = found.decode().strip()
+    if not text:
+        raise HostError(
+            f"secret {name}: {path} is empty; restore it from a backup, or delete it to have a new one made"
+        )
+    return text
+
+
+def _create(path: Path, value: bytes) -> None:
+    """Durable before it is visible, and never over another run's value: link, not rename."""
+    staged = path.with_name(f".{path.name}.{os.getpid()}")
+    staged.unlink(missing_ok=True)
+    descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(value)
+        file.flush()
+        os.fsync(descriptor)
+    with contextlib.suppress(FileExistsError):
+        os.link(staged, path)
+    staged.unlink()
+    files.sync_directory(path.parent)

@@ -1,0 +1,1 @@
+"""One file a command: a module here with a function ``command`` is ``./hearth <module>``."""

