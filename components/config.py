@@ -13,11 +13,16 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from components.catalog import entries
-from components.errors import ConfigurationError, Problem, problems_of
+from components.errors import ConfigurationError, Problem, problems_of, shown
 from components.settings import ServiceSettings, Strict
 from components.units import Bytes, Cpus
 
-_NAME = re.compile(r"^[a-z][a-z0-9-]{0,29}$")
+# It names files, containers and, after "hearth-", accounts of at most 32 characters.
+_NAME = re.compile(r"^[a-z][a-z0-9-]{0,24}$")
+# A tag that says which version, or a digest.
+_IMAGE = re.compile(
+    r"[\w.-]+(:\d+)?(/[\w.-]+)*(:[\w.-]*\d[\w.-]*(@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})"
+)
 Name = Annotated[str, Field(pattern=_NAME.pattern)]
 RuntimeName = Literal["docker", "supervisord", "systemd"]
 
@@ -61,7 +66,11 @@ class StackConfig(Strict):
     ] = {}
     data: Annotated[
         str | None,
-        Field(pattern=r"^/", description="Directory of the stack's data; a standard one if absent."),
+        Field(
+            # What no configuration format, shell or PATH could misread.
+            pattern=r"^(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$",
+            description="Directory of the stack's data; a standard one if absent.",
+        ),
     ] = None
     systemd: Annotated[SystemdSettings, Field(description="Only for runtime systemd.")] = SystemdSettings()
 
@@ -79,15 +88,15 @@ def _service(name: str, raw: Any) -> ServiceSettings | list[Problem]:
     path = f"hearth:services.{name}"
     if not _NAME.fullmatch(str(name)) or name in _RESERVED:
         reserved = ", ".join(_RESERVED)
-        advice = f"use up to 30 of a-z, 0-9 and -, a letter first, and none of {reserved}"
+        advice = f"use up to 25 of a-z, 0-9 and -, a letter first, and none of {reserved}"
         return [Problem(path, f"{name!r} is refused as a name: {advice}")]
     given = {} if raw is None else raw
     if not isinstance(given, Mapping):
-        return [Problem(path, f"{raw!r} is refused: write settings as key: value, or {{}}")]
-    kind = str(given.get("type", name))
-    if kind not in entries():
+        return [Problem(path, f"{shown(path, raw)} is refused: write settings as key: value, or {{}}")]
+    kind = given.get("type", name)
+    if not isinstance(kind, str) or kind not in entries():
         known = ", ".join(entries())
-        return [Problem(path, f"{kind!r} is no service; known are {known} (type: names one)")]
+        return [Problem(path, f"{shown(path, kind)} is no service; known are {known} (type: names one)")]
     settings = entries()[kind].settings
     try:
         return settings.model_validate({key: value for key, value in given.items() if key != "type"})
@@ -97,7 +106,7 @@ def _service(name: str, raw: Any) -> ServiceSettings | list[Problem]:
 
 def _services(value: Any) -> tuple[dict[str, ServiceSettings], list[Problem]]:
     if not isinstance(value, Mapping):
-        return {}, [Problem("hearth:services", f"{value!r} is refused: write a mapping of services")]
+        return {}, [Problem("hearth:services", f"{shown('', value)} is refused: write a mapping of services")]
     services: dict[str, ServiceSettings] = {}
     problems: list[Problem] = []
     for name, raw in value.items():
@@ -124,13 +133,15 @@ def load_stack_config(values: Mapping[str, Any]) -> StackConfig:
             for problem in problems_of(error, "hearth", _keys(StackConfig))
         ]
         raise ConfigurationError([*flat, *problems]) from None
-    for key in config.images:
-        if key != "prefix" and key not in values.get("services", {}):
-            problems.append(
-                Problem(
-                    f"hearth:images.{key}", "names no service of this stack; remove it, or add the service"
-                )
-            )
+    asked = values.get("services")
+    for key, image in config.images.items():
+        path = f"hearth:images.{key}"
+        if key == "prefix":
+            continue
+        if not (isinstance(asked, Mapping) and key in asked):
+            problems.append(Problem(path, "names no service of this stack; remove it, or add the service"))
+        elif not _IMAGE.fullmatch(image):
+            problems.append(Problem(path, f"{image!r} is refused: write name:version or name@sha256:digest"))
     if problems:
         raise ConfigurationError(problems)
     return config.model_copy(update={"services": services})

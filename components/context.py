@@ -49,10 +49,18 @@ class Context:
     """DNS server to ask again when neighbours may move; none where addresses are fixed."""
     host_cpus: float = 1.0
 
-    def endpoint(self, service: str) -> Endpoint:
-        """Where ``service`` answers. Raises ``LookupError`` naming what is missing."""
+    def bind(self, address: str) -> str:
+        """What to bind for a port that is published on ``address`` of the host."""
+        return self.listen if self.listen == "0.0.0.0" else address
+
+    def endpoint(self, service: str, port: int | None = None) -> Endpoint:
+        """Where ``service`` answers, on its own port or another one of its.
+
+        Raises ``LookupError`` naming what is missing.
+        """
         try:
-            return self.endpoints[service]
+            found = self.endpoints[service]
+            return found if port is None else Endpoint(found.host, port)
         except KeyError:
             raise LookupError(
                 f"{self.service} needs {service}, which is not in hearth:services; add it there"

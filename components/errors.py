@@ -33,32 +33,38 @@ class ConfigurationError(ValueError):
         super().__init__(f"{title} in the configuration; nothing was changed\n{lines}")
 
 
-def _shown(path: str, value: Any) -> str:
-    if any(word in path.lower() for word in _SENSITIVE):
-        return "the value"
+def shown(path: str, value: Any) -> str:
+    """``value`` as it may be shown: not at all where it, or its path, speaks of a secret."""
     text = repr(value)
+    if any(word in f"{path} {text}".lower() for word in _SENSITIVE):
+        return "the value"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def problems_of(error: ValidationError, base: str, known: Iterable[str] = ()) -> list[Problem]:
     """Pydantic's findings as sentences with the path below ``base``, the value and the fix."""
-    found = []
+    found: dict[str, str] = {}
     for item in error.errors(include_url=False):
         # Names of union members and validators are no part of what the person wrote.
-        steps = [str(step) for step in item["loc"] if not str(step).startswith("function-")]
+        steps = [str(step) for step in item["loc"] if "[" not in str(step)]
         path = ".".join([base, *steps])
-        value = item["input"]
-        if item["type"] == "extra_forbidden":
-            names = ", ".join(sorted(known))
-            message = "unknown key" + (f"; known keys are {names}" if names else "; remove it")
-        elif item["type"] == "missing":
-            message = "is required and missing; add it"
-        elif item["type"] == "value_error" and isinstance(value, dict):
-            message = str(item["ctx"]["error"])
-        elif item["type"] == "value_error":
-            message = f"{_shown(path, value)} is refused: {item['ctx']['error']}"
-        else:
-            advice = item["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-            message = f"{_shown(path, value)} is refused: it should be {advice}"
-        found.append(Problem(path, message))
-    return found
+        message = _message(path, item, known)
+        # Each member of a union has its say about one value.
+        found[path] = (
+            f"{found[path]}, or: {message.rpartition(' is refused: ')[2]}" if path in found else message
+        )
+    return [Problem(path, message) for path, message in found.items()]
+
+
+def _message(path: str, item: Any, known: Iterable[str]) -> str:
+    value = item["input"]
+    if item["type"] == "extra_forbidden":
+        names = ", ".join(sorted(known))
+        return "unknown key" + (f"; known keys are {names}" if names else "; remove it")
+    if item["type"] == "missing":
+        return "is required and missing; add it"
+    if item["type"] == "value_error":
+        said = str(item["ctx"]["error"])
+        return said if isinstance(value, dict) else f"{shown(path, value)} is refused: {said}"
+    advice = item["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    return f"{shown(path, value)} is refused: it should be {advice}"

@@ -17,6 +17,8 @@ class HostFacts:
     superuser: bool
     accounts: bool = False
     """Services get an account of their own (Linux, as root)."""
+    user_namespaces: bool = False
+    """Whoever deploys can make them, and mounts in them (Linux)."""
     user: str = "nobody"
     home: str = "/"
     busy_ports: Mapping[int, str] = field(default_factory=dict)

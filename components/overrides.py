@@ -9,11 +9,11 @@ from components.spec import Image, ServiceSpec
 
 
 def parse_reference(reference: str) -> Image:
-    """``host:5000/name:tag@digest`` as an ``Image``; the tag is ``latest`` when there is none."""
+    """``host:5000/name:tag@digest`` as an ``Image``. That it is pinned was checked on loading."""
     name, _, digest = reference.partition("@")
     head, slash, last = name.rpartition("/")
     repository, _, tag = last.partition(":")
-    return Image(repository=f"{head}{slash}{repository}", tag=tag or "latest", digest=digest or None)
+    return Image(repository=f"{head}{slash}{repository}", tag=tag, digest=digest or None)
 
 
 def with_image(spec: ServiceSpec, overrides: Mapping[str, str]) -> ServiceSpec:

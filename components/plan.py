@@ -6,13 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
+from pydantic import ValidationError
+
 from components.catalog import entry_of
 from components.config import StackConfig
 from components.context import Context
 from components.errors import ConfigurationError, Problem
 from components.facts import HostFacts
 from components.overrides import with_image
-from components.plan_checks import check_budget, check_databases, check_gpu, check_ports
+from components.plan_checks import (
+    check_budget,
+    check_databases,
+    check_gpu,
+    check_needs,
+    check_ports,
+    check_routes,
+)
 from components.runtimes.base import Capability, Runtime
 from components.spec import Requests, ServiceSpec
 
@@ -84,6 +93,16 @@ def _ordered(specs: Mapping[str, ServiceSpec]) -> tuple[list[ServiceSpec], list[
         return [], [Problem("hearth:services", f"need each other in a circle: {circle}; cut one need")]
 
 
+def _accepts(config: StackConfig, name: str, memory: int) -> bool:
+    """Whether a service's settings allow another memory limit."""
+    settings = config.services[name]
+    try:
+        changed = type(settings).model_validate(settings.model_dump(by_alias=True) | {"memory": memory})
+    except ValidationError:
+        return False
+    return changed.reservation is None or changed.reservation <= memory
+
+
 def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: str) -> DeploymentPlan:
     """Describe every service and check the whole.
 
@@ -96,7 +115,15 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
     problems += check_databases(list(specs.values()), requests)
     ordered, circles = _ordered(specs)
     problems += circles
-    problems += check_budget(list(specs.values()), memory, config.host.reserve, cpus)
+    problems += check_needs(list(specs.values()))
+    problems += check_routes(requests)
+    problems += check_budget(
+        list(specs.values()),
+        memory,
+        config.host.reserve,
+        cpus,
+        lambda name, size: _accepts(config, name, size),
+    )
     problems += check_gpu(list(specs.values()), config.host.gpu_memory)
     problems += check_ports(list(specs.values()), facts.busy_ports, shared=not runtime.containers)
     if problems:

@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from components.errors import Problem
 from components.spec import Requests, ServiceSpec
 from components.units import format_bytes, format_cpus
 
 _LARGEST = 3
+MIB = 1024**2
 
 
-def check_budget(specs: Sequence[ServiceSpec], memory: int, reserve: int, cpus: float) -> list[Problem]:
-    """Refuse what does not fit the host, naming the largest consumers and the smallest change."""
+def _smallest_change(largest: Sequence[ServiceSpec], over: int, accepts: Callable[[str, int], bool]) -> str:
+    """The largest service that can do with so much less, in whole mebibytes that really fit."""
+    for spec in largest:
+        left = (spec.resources.memory - over) // MIB * MIB
+        if left > 0 and accepts(spec.name, left):
+            taken = format_bytes(spec.resources.memory - left)
+            return f"take {taken} from {spec.name} (memory: {left // MIB}MiB), or raise hearth:host.memory"
+    return "switch services off by removing their keys, or raise hearth:host.memory"
+
+
+def check_budget(
+    specs: Sequence[ServiceSpec],
+    memory: int,
+    reserve: int,
+    cpus: float,
+    accepts: Callable[[str, int], bool],
+) -> list[Problem]:
+    """Refuse what does not fit the host, naming the largest consumers and the smallest change.
+
+    ``accepts`` says whether a service can do with a memory limit.
+    """
     problems = []
     available = memory - reserve
     planned = sum(spec.resources.memory for spec in specs)
@@ -21,13 +41,7 @@ def check_budget(specs: Sequence[ServiceSpec], memory: int, reserve: int, cpus: 
         largest = sorted(specs, key=lambda spec: -spec.resources.memory)
         names = ", ".join(f"{spec.name} {format_bytes(spec.resources.memory)}" for spec in largest[:_LARGEST])
         over = planned - available
-        top = largest[0]
-        fix = (
-            f"take {format_bytes(over)} from {top.name} "
-            f"(memory: {format_bytes(top.resources.memory - over)}), or raise hearth:host.memory"
-            if top.resources.memory > over
-            else "switch services off by removing their keys, or raise hearth:host.memory"
-        )
+        fix = _smallest_change(largest, over, accepts)
         problems.append(
             Problem(
                 "hearth:host.memory",
@@ -82,6 +96,32 @@ def check_databases(specs: Sequence[ServiceSpec], requests: Mapping[str, Request
         Problem(f"hearth:services.{name}", "needs a database and no service of the stack serves any")
         for name, asked in requests.items()
         if asked.databases
+    ]
+
+
+def check_needs(specs: Sequence[ServiceSpec]) -> list[Problem]:
+    """Refuse a service whose declared neighbour is absent."""
+    there = {spec.name for spec in specs}
+    return [
+        Problem(
+            f"hearth:services.{spec.name}", f"needs {name}, which is not in hearth:services; add it there"
+        )
+        for spec in specs
+        for name in spec.needs
+        if name not in there
+    ]
+
+
+def check_routes(requests: Mapping[str, Requests]) -> list[Problem]:
+    """Refuse two services on one path of the front door."""
+    owners: dict[str, list[str]] = defaultdict(list)
+    for name, asked in requests.items():
+        for route in asked.routes:
+            owners[route.prefix].append(name)
+    return [
+        Problem(f"hearth:services.{names[-1]}", f"publishes {prefix} as {names[0]} does; keep one of them")
+        for prefix, names in owners.items()
+        if len(names) > 1
     ]
 
 

@@ -23,8 +23,8 @@ class Image:
     @property
     def reference(self) -> str:
         """The name that a container engine pulls."""
-        pinned = f"@{self.digest}" if self.digest else ""
-        return f"{self.repository}:{self.tag}{pinned}"
+        tag = f":{self.tag}" if self.tag else ""
+        return f"{self.repository}{tag}" + (f"@{self.digest}" if self.digest else "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,10 +152,11 @@ class Security:
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """A path on the front door that leads to one of this service's ports."""
+    """A path on the front door that leads to this service."""
 
     prefix: str
-    port: str
+    port: int | None = None
+    """Number of another port than the service's own."""
     websocket: bool = False
     stream: bool = False
     basic_auth: bool = False

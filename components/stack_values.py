@@ -7,14 +7,21 @@ from typing import Any
 
 from pulumi.runtime import config as runtime_config
 
+from components.errors import ConfigurationError, Problem
+
 _PREFIX = "hearth:"
 
 
-def _value(text: str) -> Any:
+def _value(key: str, text: str) -> Any:
     # Pulumi passes mappings and lists as JSON, and everything else as plain text.
-    if text[:1] in "{[":
+    if not text.startswith(("{", "[")):
+        return text
+    try:
         return json.loads(text)
-    return text
+    except ValueError:
+        raise ConfigurationError(
+            [Problem(key, "is neither plain text nor a whole mapping or list")]
+        ) from None
 
 
 def stack_values() -> dict[str, Any]:
@@ -22,5 +29,7 @@ def stack_values() -> dict[str, Any]:
     and an unknown key must be refused, not overlooked."""
     values = runtime_config.CONFIG.get() or runtime_config.get_config_env()
     return {
-        key.removeprefix(_PREFIX): _value(text) for key, text in values.items() if key.startswith(_PREFIX)
+        key.removeprefix(_PREFIX): _value(key, text)
+        for key, text in values.items()
+        if key.startswith(_PREFIX)
     }

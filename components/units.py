@@ -6,6 +6,7 @@ ones powers of 1000; a bare number is bytes, cores or seconds.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Any
 
@@ -25,7 +26,7 @@ def _parse(value: Any, suffixes: dict[str, float], example: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ValueError(f"write a number with a unit, for example {example}")
     match = _NUMBER.fullmatch(str(value).strip())
-    if match is None or match[2] not in suffixes:
+    if match is None or match[2] not in suffixes or math.isinf(float(match[1]) * suffixes[match[2]]):
         units = ", ".join(suffix for suffix in suffixes if suffix)
         raise ValueError(f"write a number with one of {units}, for example {example}")
     return float(match[1]) * suffixes[match[2]]
@@ -75,4 +76,6 @@ Cpus = Annotated[
 Seconds = Annotated[
     int, BeforeValidator(parse_seconds), Field(ge=0), _schema(r"^\d+(\.\d+)?(ms|s|m|h|d)?$", "10m")
 ]
-PortNumber = Annotated[int, Field(ge=1, le=65535)]
+# YAML's true is no number, though Python would count it as 1.
+Count = Annotated[int, Field(strict=True)]
+PortNumber = Annotated[Count, Field(ge=1, le=65535)]

@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import os
 import socket
+import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -74,6 +75,14 @@ def busy_ports(ports: Iterable[int], stack: str, root: Path) -> dict[int, str]:
     return {port: _listener(port) for port in sorted(taken)}
 
 
+def _user_namespaces() -> bool:
+    try:
+        done = subprocess.run(["unshare", "--user", "--mount", "true"], capture_output=True, check=False)
+    except OSError:
+        return False
+    return done.returncode == 0
+
+
 def measure(ports: Iterable[int], stack: str, data: str | None) -> HostFacts:
     """The facts of this host for a stack that wants ``ports`` and keeps its data in ``data``."""
     root = data_root()
@@ -84,6 +93,7 @@ def measure(ports: Iterable[int], stack: str, data: str | None) -> HostFacts:
         root=root,
         superuser=superuser,
         accounts=superuser and sys.platform.startswith("linux"),
+        user_namespaces=_user_namespaces(),
         user=getpass.getuser(),
         home=str(Path.home()),
         busy_ports=busy_ports(ports, stack, Path(data or f"{root}/{stack}")),

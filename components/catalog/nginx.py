@@ -5,10 +5,11 @@ Directives: https://nginx.org/en/docs/dirindex.html
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from math import ceil
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from components.context import Context
 from components.rendering import render
@@ -31,6 +32,13 @@ IMAGE = Image(repository="nginx", tag="1.28.0-bookworm")
 PACKAGE = Package(programs=("nginx",), apt=("nginx-light",), brew=("nginx",))
 
 
+def _address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise ValueError("write an IPv4 or IPv6 address, for example 127.0.0.1") from None
+
+
 class Settings(ServiceSettings):
     """Keys of an nginx."""
 
@@ -39,8 +47,8 @@ class Settings(ServiceSettings):
     publish: Annotated[bool, Field(description="Reachable from the host; a front door is.")] = True
     address: Annotated[
         str,
+        AfterValidator(_address),
         Field(
-            pattern=r"^(\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F:]+)$",
             description="Host address to publish on; 0.0.0.0 opens the platform to the network.",
         ),
     ] = "127.0.0.1"
@@ -68,9 +76,16 @@ def certificate(settings: Settings, service: str) -> SecretRef | None:
 def spec(settings: Settings, context: Context) -> ServiceSpec:
     """One nginx that leads to every route of the stack."""
     routes = [
-        {"service": name, "route": route, "endpoint": context.endpoint(name)}
+        {
+            "service": name,
+            "route": route,
+            "endpoint": context.endpoint(name, route.port),
+            "upstream": name if route.port is None else f"{name}-{route.port}",
+        }
         for name, route in context.routes()
     ]
+    bind = context.bind(settings.address if settings.publish else "127.0.0.1")
+    host = f"[{bind}]" if ":" in bind else bind
     tls = certificate(settings, context.service)
     guarded = settings.basic_auth or any(item["route"].basic_auth for item in routes)
     configuration = render(
@@ -78,6 +93,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         settings=settings,
         context=context,
         routes=routes,
+        bind=host,
         tls=tls,
         workers=max(1, min(4, ceil(settings.cpus or context.host_cpus))),
     )
@@ -95,6 +111,8 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
             ConfigFile(path=context.secret_path("tls.pem"), content="@@tls@@\n", secrets={"tls": tls})
         )
     scheme = "https" if tls else "http"
+    # A server on every address answers on loopback too; one on its own address only there.
+    asked = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)
     return ServiceSpec(
         name=context.service,
         type="nginx",
@@ -108,7 +126,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
             stop_seconds=10,
         ),
         resources=Resources(memory=settings.memory, reservation=settings.reservation, cpus=settings.cpus),
-        health=HealthCheck(http=f"{scheme}://127.0.0.1:{settings.port}/healthz", start_period=10),
+        health=HealthCheck(http=f"{scheme}://{asked}:{settings.port}/healthz", start_period=10),
         security=Security(uid=101),
         networks=tuple(sorted({"frontend", "backend"})),
         ports=(

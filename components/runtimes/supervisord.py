@@ -5,7 +5,9 @@ Program sections: https://supervisord.org/configuration.html#program-x-section-s
 
 from __future__ import annotations
 
+import re
 import shlex
+import unicodedata
 
 import pulumi
 
@@ -22,8 +24,35 @@ def _escaped(text: str) -> str:
     return text.replace("%", "%%")
 
 
+class UnwritableError(ValueError):
+    """Text that supervisord's configuration has no way to carry."""
+
+
+def _written(text: str) -> str:
+    # A line of its configuration cannot hold them, quoted or not.
+    if any(unicodedata.category(character) == "Cc" and character != "\t" for character in text):
+        raise UnwritableError(f"supervisord cannot be given control characters: {text!r}")
+    return _escaped(text)
+
+
+def _word(text: str) -> str:
+    # A space and then ; or # starts a comment even inside quotes: the quotes are closed in between.
+    quoted = re.sub(r"(\s)(?=[;#])", r"\1''", _written(shlex.quote(text)))
+    # This one is replaced before "%%" is read as a percent sign.
+    return quoted.replace("%%(here)s", "%%''(here)s")
+
+
+def _assignment(key: str, value: str) -> str:
+    # Between these quotes there are no escapes, and quotes at either end are taken off.
+    quote = "'" if '"' in value else '"'
+    ends = value[:1] + value[-1:]
+    if quote in value or "'" in ends or '"' in ends or re.search(r"\s[;#]|%\(here\)s", value):
+        raise UnwritableError(f"supervisord cannot be given this value of {key}: {value!r}")
+    return f"{key}={quote}{_written(value)}{quote}"
+
+
 def _environment(values: dict[str, str]) -> str:
-    return ",".join(f'{key}="{_escaped(value)}"' for key, value in sorted(values.items()))
+    return ",".join(_assignment(key, value) for key, value in sorted(values.items()))
 
 
 class SupervisordUnits:
@@ -42,7 +71,7 @@ class SupervisordUnits:
         process = service.spec.process
         log = f"{service.directory}/log/{service.spec.name}.log"
         lines = {
-            "command": _escaped(shlex.join(service.argv)),
+            "command": " ".join(_word(word) for word in service.argv),
             "directory": _escaped(service.directory),
             "environment": _environment({"HOME": service.directory, **service.environment}),
             "user": service.account,

@@ -27,8 +27,8 @@ _PROCESS: dict[str, Setting] = {
     "SystemCallErrorNumber": "EPERM",
     "UMask": "0077",
 }
-# What the process sees of the files. A manager that cannot give it a view of its own (that of a user, where
-# user namespaces are forbidden) leaves these out and starts it all the same.
+# What the process sees of the files. Where a user's manager cannot give it a view of its own, it leaves
+# these out and starts it all the same.
 _FILES: dict[str, Setting] = {
     "ProtectSystem": "strict",
     "PrivateTmp": "yes",
@@ -55,7 +55,10 @@ _SYSTEM: dict[str, Setting] = {
     "IPAddressAllow": "localhost",
 }
 # NVIDIA, AMD; a class that the kernel does not have is passed over.
-_GPUS = ("char-nvidia", "char-nvidiactl", "char-nvidia-frontend", "char-nvidia-caps", "char-nvidia-uvm", "char-drm", "char-kfd")
+_GPUS = (
+    "char-nvidia", "char-nvidiactl", "char-nvidia-frontend", "char-nvidia-caps", "char-nvidia-uvm",
+    "char-drm", "char-kfd",
+)  # fmt: skip
 _HOMES = ("/home/", "/root/", "/run/user/")
 
 
@@ -91,8 +94,9 @@ class SystemdUnits:
     name = "systemd"
     capabilities = frozenset({Capability.MEMORY_LIMIT, Capability.CPU_LIMIT, Capability.PROCESS_LIMIT})
 
-    def __init__(self, scope: str, home: str) -> None:
+    def __init__(self, scope: str, home: str, *, user_namespaces: bool = False) -> None:
         self.scope = scope
+        self._user_namespaces = user_namespaces
         self._directory = "/etc/systemd/system" if scope == "system" else f"{home}/.config/systemd/user"
 
     def unit(self, stack: Stack, service: str) -> str:
@@ -125,7 +129,12 @@ class SystemdUnits:
             lines["MemoryDenyWriteExecute"] = "yes"
         if self.scope == "user":
             # A user's programs may lie in the home, so it can be read.
-            return lines | {"ProtectHome": "read-only"}
+            lines["ProtectHome"] = "read-only"
+            if self._user_namespaces:
+                # With these a user's manager has the privileges that _FILES needs. From systemd 254 on it
+                # takes them unasked; before, it must be asked, and fails the unit where there are none.
+                lines["PrivateUsers"] = "yes"
+            return lines
         lines |= _SYSTEM
         lines["ProtectHome"] = "tmpfs" if f"{root}/".startswith(_HOMES) else "yes"
         if "egress" in spec.networks:
@@ -150,13 +159,14 @@ class SystemdUnits:
         body: dict[str, Setting] = {
             "Type": "exec",
             "ExecStart": " ".join(_quoted(word) for word in service.argv),
-            "WorkingDirectory": _quoted(service.directory),
+            # The one path that is taken to the end of its line: quotes would belong to it.
+            "WorkingDirectory": service.directory.replace("%", "%%"),
             "User": service.account if self.scope == "system" else None,
             "Environment": " ".join(
                 _assignment(key, value) for key, value in sorted(service.environment.items())
             ),
             "Restart": "always",
-            "RestartSec": "2",
+            "RestartSec": "1",
             "KillSignal": process.stop_signal,
             "KillMode": "mixed",
             "TimeoutStopSec": str(process.stop_seconds),

@@ -64,7 +64,7 @@ def build(module: Module, target: Path) -> None:
     """
     began = time.monotonic()
     with unpacked.building(target) as directory:
-        recipe = recipes.of(module.name, module.version, target.parent)
+        recipe = recipes.of(module.directory, module.version, target.parent)
         argv = [
             golang.go(cache() / "go"),
             "build",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tarfile
@@ -14,11 +15,6 @@ from host.packages import unpacked
 from host.packages.request import Unavailable
 from host.stdin import progress
 
-HEADERS = "llama-cpp-python==0.3.36"
-HEADERS_SHA256 = "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e"
-HEADERS_BELOW = "/vendor/llama.cpp/vendor/"
-
-
 @dataclass(frozen=True)
 class Recipe:
     """Additions to the build's environment and linker flags."""
@@ -27,28 +23,30 @@ class Recipe:
     ldflags: str = ""
 
 
-def of(name: str, version: str, scratch: Path) -> Recipe:
-    """The recipe of a module; ``scratch`` is a directory that lasts. Raises ``Unavailable``."""
-    if name != "ollama":
-        return Recipe()
-    headers = scratch / f"headers-{HEADERS.partition('==')[2]}"
-    if not headers.is_dir():
-        _fetch_headers(headers)
-    return Recipe(
-        {"CGO_ENABLED": "1", "CGO_CPPFLAGS": f"-I{headers}"},
-        f"-X github.com/ollama/ollama/version.Version={version}",
-    )
+def of(directory: Path, version: str, scratch: Path) -> Recipe:
+    """The recipe beside a tools module, ``recipe.json``: ``{ldflags, headers: {requirement, sha256, below}}``.
 
-
-def _fetch_headers(target: Path) -> None:
-    """Ollama keeps headers of others in directories called ``vendor``, which Go's module archives leave out.
-
-    The source distribution of llama-cpp-python carries the same headers.
+    ``scratch`` is a directory that lasts. Raises ``Unavailable`` when the headers cannot be fetched.
     """
-    progress(f"ollama: fetching header files of {HEADERS}")
+    path = directory / "recipe.json"
+    if not path.is_file():
+        return Recipe()
+    recipe = json.loads(path.read_text())
+    env = {}
+    if wanted := recipe.get("headers"):
+        headers = scratch / f"headers-{wanted['requirement'].partition('==')[2]}"
+        if not headers.is_dir():
+            _fetch_headers(headers, **{key: wanted[key] for key in ("requirement", "sha256", "below")})
+        env = {"CGO_ENABLED": "1", "CGO_CPPFLAGS": f"-I{headers}"}
+    return Recipe(env, recipe.get("ldflags", "").format(version=version))
+
+
+def _fetch_headers(target: Path, requirement: str, sha256: str, below: str) -> None:
+    """The header files that a source distribution on PyPI carries in its directory ``below``."""
+    progress(f"{target.parent.name}: fetching header files of {requirement}")
     with tempfile.TemporaryDirectory() as scratch, unpacked.building(target) as directory:
         wanted = Path(scratch) / "requirements.txt"
-        wanted.write_text(f"{HEADERS} --hash=sha256:{HEADERS_SHA256}\n")
+        wanted.write_text(f"{requirement} --hash=sha256:{sha256}\n")
         # pip, not a download of our own: it knows this machine's index, proxy and certificates.
         done = subprocess.run(
             [
@@ -72,11 +70,11 @@ def _fetch_headers(target: Path) -> None:
             stdin=subprocess.DEVNULL,
         )
         if done.returncode:
-            raise Unavailable(f"cannot fetch {HEADERS}: {' '.join(done.stderr.strip().splitlines()[-2:])}")
+            raise Unavailable(f"cannot fetch {requirement}: {' '.join(done.stderr.strip().splitlines()[-2:])}")
         with tarfile.open(next(Path(scratch).glob("*.tar.gz"))) as archive:
             for member in archive:
-                _, found, below = member.name.partition(HEADERS_BELOW)
-                if found and member.isfile() and ".." not in below:
-                    path = directory / below
+                _, found, name = member.name.partition(below)
+                if found and member.isfile() and ".." not in name:
+                    path = directory / name
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(archive.extractfile(member).read())

@@ -44,9 +44,18 @@ awk '$3 ~ /^cgroup/ { print $2, $3, $4 }' /proc/mounts >/run/hierarchies
 umount -R /sys/fs/cgroup
 [ "$(wc -l </run/hierarchies)" = 1 ] || mount -t tmpfs -o mode=755 tmpfs /sys/fs/cgroup
 while read -r place type options; do
+    options=${options#rw,}; options=${options#relatime,}
+    case $options in
+        *name=systemd*) options=none,name=systemd ;;
+        # systemd takes these two for one hierarchy, and is content with the half that has the limits.
+        cpu) ln -s cpu,cpuacct /sys/fs/cgroup/cpu; ln -s cpu,cpuacct /sys/fs/cgroup/cpuacct; place=/sys/fs/cgroup/cpu,cpuacct ;;
+        cpuacct) continue ;;
+    esac
     mkdir -p "$place"
-    case $options in *name=systemd*) options=none,name=systemd ;; *) options=${options#rw,}; options=${options#relatime,} ;; esac
-    [ "$type" = cgroup2 ] && mount -t cgroup2 cgroup2 "$place" || mount -t cgroup -o "$options" cgroup "$place"
+    case $type in
+        cgroup2) mount -t cgroup2 cgroup2 "$place" ;;
+        *) mount -t cgroup -o "$options" cgroup "$place" ;;
+    esac
 done </run/hierarchies
 
 mount -t overlay -o lowerdir=/etc,upperdir=/run/etc/upper,workdir=/run/etc/work overlay /etc
@@ -81,11 +90,12 @@ done
 for unit in systemd-journald.socket systemd-journald-dev-log.socket systemd-journald.service; do
     cp /lib/systemd/system/$unit .
 done
-cat >session.service <<END
+cat >"user@$uid.service" <<END
 [Unit]
-Description=What logging in, or lingering, starts for an account
+Description=What a login, or lingering, starts for an account
 After=systemd-journald.socket
 [Service]
+Slice=user-$uid.slice
 Type=notify
 NotifyAccess=all
 Delegate=yes
@@ -103,7 +113,7 @@ while IFS=: read -r number controllers path; do
         name=*) place=/sys/fs/cgroup/\${controllers#name=} ;;
         *) place=/sys/fs/cgroup/\$controllers ;;
     esac
-    case \$path in *session.service) ;; *) continue ;; esac
+    case \$path in *user@$uid.service) ;; *) continue ;; esac
     chown $uid:$uid "\$place\$path" "\$place\$path/cgroup.procs"
     for file in tasks cgroup.threads cgroup.subtree_control; do
         [ ! -e "\$place\$path/\$file" ] || chown $uid:$uid "\$place\$path/\$file"
@@ -112,7 +122,7 @@ done </proc/self/cgroup
 exec setpriv --reuid $uid --regid $uid --init-groups --inh-caps=-all env -u SYSTEMD_UNIT_PATH -u SYSTEMD_GENERATOR_PATH \
     HOME=$home USER=hearth-e2e LOGNAME=hearth-e2e XDG_RUNTIME_DIR=/run/user/$uid /lib/systemd/systemd --user
 END
-printf '[Unit]\nDefaultDependencies=no\nRequires=session.service systemd-journald.service\n' >machine.target
+printf '[Unit]\nDefaultDependencies=no\nRequires=user@%s.service systemd-journald.service\n' "$uid" >machine.target
 exec env -i container=hearth PATH=/usr/sbin:/usr/bin:/sbin:/bin SYSTEMD_UNIT_PATH=/etc/systemd/system \
     SYSTEMD_GENERATOR_PATH=/nonexistent \
     /lib/systemd/systemd --system --unit=machine.target --log-target=console --show-status=no
@@ -162,7 +172,9 @@ class SystemdMachine:
     def limit(self, control_group: str, *names: str) -> str:
         """A limit of a unit as the kernel has it; ``names`` are its files in v2 and v1."""
         paths = [
-            place / self.cgroup / control_group.lstrip("/") / name for place in hierarchies() for name in names
+            place / self.cgroup / control_group.lstrip("/") / name
+            for place in hierarchies()
+            for name in names
         ]
         (found,) = [path.read_text().strip() for path in paths if path.exists()]
         return found

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -129,6 +131,20 @@ def test_a_configuration_that_fails_leaves_the_old_one_serving(stack: Workbench)
         template.write_text(good)
     stack.up()
     settled(stack)
+
+
+def test_the_front_door_with_a_certificate_and_a_password(stack: Workbench) -> None:
+    stack.configure(with_setting(CONFIG, "nginx", **{"tls": "self-signed", "basic-auth": True}))
+    stack.up()
+    version = f"https://127.0.0.1:{NGINX}/ollama/api/version"
+    pem = stack.secret("nginx-tls")
+    trusting = ssl.create_default_context(cadata=pem[pem.index("-----BEGIN CERTIFICATE") :])
+    assert httpx.get(version, verify=trusting).status_code == 401
+    account = ("hearth", stack.secret("nginx-basic-auth"))
+    assert httpx.get(version, verify=trusting, auth=account).status_code == 200
+    assert leaks(stack, docker=False) == []
+    stack.configure(CONFIG)
+    stack.up()
 
 
 def test_drift_is_found_and_repaired(stack: Workbench) -> None:

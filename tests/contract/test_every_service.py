@@ -1,0 +1,435 @@
+"""What holds for every service of the catalogue on every runtime."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+import pytest
+from support.mocks import Recorder, Registration
+from support.stacks import RUNTIMES, STACK, everything, facts, plan, record
+
+from components.catalog import entries
+from components.spec import ServiceSpec
+
+KINDS = sorted(entries())
+COMMAND = "command:local:Command"
+
+every_runtime = pytest.mark.parametrize("runtime", RUNTIMES)
+every_service = pytest.mark.parametrize("service", KINDS)
+
+
+@cache
+def recorded(runtime: str) -> Recorder:
+    return record(everything(runtime))
+
+
+@cache
+def planned(runtime: str) -> dict[str, ServiceSpec]:
+    return {spec.name: spec for spec in plan(everything(runtime)).services}
+
+
+def component(runtime: str, service: str) -> Registration:
+    return recorded(runtime).named(service, f"hearth:service:{entries()[service].class_name}")
+
+
+@every_runtime
+@every_service
+def test_is_one_component_inside_the_platform(service: str, runtime: str) -> None:
+    (platform,) = recorded(runtime).of_type("hearth:platform:Platform")
+    assert component(runtime, service).parent == platform.urn
+
+
+@every_runtime
+@every_service
+def test_makes_its_resources_inside_its_component(service: str, runtime: str) -> None:
+    names = [found.name for found in recorded(runtime).below(component(runtime, service))]
+    assert service in names
+    assert all(name == service or name.startswith(f"{service}-") for name in names)
+
+
+@every_runtime
+def test_no_resource_is_without_a_parent(runtime: str) -> None:
+    found = recorded(runtime)
+    (platform,) = found.of_type("hearth:platform:Platform")
+    for resource in found:
+        assert resource is platform or platform.urn in found.ancestors(resource), resource.urn
+
+
+@every_runtime
+@every_service
+def test_registers_where_it_answers(service: str, runtime: str) -> None:
+    outputs = component(runtime, service).outputs
+    assert re.fullmatch(r"[a-z0-9.-]+:\d+", outputs["endpoint"])
+    assert outputs["ready"]
+
+
+@every_runtime
+def test_the_platform_registers_its_plan(runtime: str) -> None:
+    (platform,) = recorded(runtime).of_type("hearth:platform:Platform")
+    assert {row["service"] for row in platform.outputs["plan"]["services"]} == set(KINDS)
+    assert platform.outputs["data"]
+
+
+@every_runtime
+@every_service
+def test_starts_when_what_it_needs_answers(service: str, runtime: str) -> None:
+    found = recorded(runtime)
+    for need in planned(runtime)[service].needs:
+        gate = found.named(need, COMMAND)
+        reached = {
+            urn for resource in found.below(component(runtime, service)) for urn in resource.dependencies
+        }
+        assert gate.urn in reached
+
+
+@every_runtime
+@every_service
+def test_is_limited_checked_and_known_by_its_own_name(service: str, runtime: str) -> None:
+    spec = planned(runtime)[service]
+    assert spec.name == service
+    assert spec.type == service
+    assert spec.resources.memory >= 16 * 1024**2
+    assert spec.resources.pids > 0
+    assert spec.health.argv or spec.health.http
+    assert spec.ports
+    assert spec.security.uid > 0
+    assert spec.networks
+
+
+@every_runtime
+@every_service
+def test_writes_no_secret_into_its_description(service: str, runtime: str) -> None:
+    spec = planned(runtime)[service]
+    places = {path for path in spec.process.argv if "secret" in path}
+    assert places <= {file.path for file in spec.files}
+    assert "@@" not in " ".join([*spec.process.argv, *spec.process.env.values(), *spec.health.argv])
+    for file in spec.files:
+        assert set(re.findall(r"@@([\w.-]+)@@", file.content)) == set(file.secrets), file.path
+
+
+@every_runtime
+@every_service
+def test_keeps_configuration_secrets_and_data_apart(service: str, runtime: str) -> None:
+    spec = planned(runtime)[service]
+    secret = {file.path.rpartition("/")[0] for file in spec.files if file.secrets}
+    public = {file.path.rpartition("/")[0] for file in spec.files if not file.secrets}
+    data = {volume.path for volume in spec.volumes}
+    assert not (secret & public) | (secret & data) | (public & data)
+
+
+@every_service
+def test_has_programs_for_hosts_without_containers(service: str) -> None:
+    spec = planned("supervisord")[service]
+    assert spec.package.programs
+    assert spec.process.argv[0] in (*spec.package.programs, "sh")
+    sources = (spec.package.apt, spec.package.installer, spec.package.go, spec.package.pypi)
+    assert any(sources)
+    assert spec.package.brew
+
+
+# Docker -------------------------------------------------------------------------------------------
+
+
+def container(service: str) -> Registration:
+    return recorded("docker").named(f"{service}-container", "docker:index/container:Container")
+
+
+@every_service
+def test_container_is_labelled(service: str) -> None:
+    labels = {label["label"]: label["value"] for label in container(service).inputs["labels"]}
+    assert labels["hearth.stack"] == STACK
+    assert labels["hearth.service"] == service
+
+
+@pytest.mark.parametrize("type_", ["docker:index/network:Network", "docker:index/volume:Volume"])
+def test_networks_and_volumes_are_labelled(type_: str) -> None:
+    for found in recorded("docker").of_type(type_):
+        assert {"label": "hearth.stack", "value": STACK} in found.inputs["labels"], found.name
+
+
+@every_service
+def test_container_has_the_limits_of_the_plan_and_no_swap(service: str) -> None:
+    inputs, spec = container(service).inputs, planned("docker")[service]
+    assert inputs["memory"] == spec.resources.memory // 1024**2
+    assert inputs["memorySwap"] == inputs["memory"]
+    assert 0 < inputs["memoryReservation"] <= inputs["memory"]
+
+
+def test_container_gets_the_cores_that_it_is_given() -> None:
+    stack = everything("docker")
+    stack["services"]["redis"] = {"cpus": "1500m"}
+    found = record(stack).named("redis-container", "docker:index/container:Container")
+    assert found.inputs["cpus"] == "1.5"
+
+
+@every_service
+def test_container_is_asked_whether_it_answers(service: str) -> None:
+    health = container(service).inputs["healthcheck"]
+    assert health["tests"][0] in ("CMD", "CMD-SHELL")
+    assert len(health["tests"]) > 1
+    assert all(
+        re.fullmatch(r"(\d+h)?(\d+m)?\d+s", health[key]) for key in ("interval", "timeout", "startPeriod")
+    )
+    assert health["retries"] > 0
+
+
+@every_service
+def test_container_can_do_as_little_as_possible(service: str) -> None:
+    inputs, spec = container(service).inputs, planned("docker")[service]
+    assert inputs["readOnly"] is True
+    assert inputs["capabilities"]["drops"] == ["ALL"]
+    assert inputs["capabilities"].get("adds", []) == [f"CAP_{name}" for name in spec.security.capabilities]
+    assert inputs["securityOpts"] == ["no-new-privileges:true"]
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", inputs["user"])
+    for key in ("privileged", "networkMode", "pidMode", "ipcMode", "devices", "usernsMode"):
+        assert not inputs.get(key), key
+
+
+@every_service
+def test_container_writes_to_memory_or_to_its_volumes(service: str) -> None:
+    inputs, spec = container(service).inputs, planned("docker")[service]
+    assert set(inputs["tmpfs"]) == {"/run/hearth", *spec.security.scratch}
+    assert all("size=" in options for options in inputs["tmpfs"].values())
+    data = {volume.path for volume in spec.volumes}
+    writable = {mount["containerPath"] for mount in inputs.get("volumes", []) if not mount.get("readOnly")}
+    assert writable == data
+    assert not any(mount.get("hostPath") for mount in inputs.get("volumes", []))
+
+
+@every_service
+def test_container_publishes_what_the_plan_publishes_and_no_more(service: str) -> None:
+    ports = container(service).inputs.get("ports", [])
+    wanted = [port for port in planned("docker")[service].ports if port.publish]
+    assert [(port["external"], port["ip"]) for port in ports] == [
+        (port.number, port.address) for port in wanted
+    ]
+    assert all(port["ip"] == "127.0.0.1" for port in ports)
+
+
+def test_only_the_front_door_is_published_by_default() -> None:
+    published = {kind for kind in KINDS if container(kind).inputs.get("ports")}
+    reached = {kind for kind in KINDS if planned("docker")[kind].needs}
+    assert published <= reached
+
+
+@every_service
+def test_container_comes_back_and_keeps_its_log_short(service: str) -> None:
+    inputs = container(service).inputs
+    assert inputs["restart"] == "unless-stopped"
+    assert inputs["logDriver"] == "json-file"
+    assert set(inputs["logOpts"]) == {"max-size", "max-file"}
+    assert inputs["stopTimeout"] == inputs["destroyGraceSeconds"] > 0
+
+
+@every_service
+def test_image_is_pinned_by_exact_version(service: str) -> None:
+    image = recorded("docker").named(f"{service}-image", "docker:index/remoteImage:RemoteImage")
+    tag = image.inputs["name"].partition("@")[0].rpartition(":")[2]
+    assert re.search(r"\d+\.\d+(\.\d+)?", tag)
+    assert "latest" not in tag
+    assert container(service).inputs["image"] == f"sha256:{service}-image"
+
+
+@every_service
+def test_data_outlives_the_stack_and_cannot_be_replaced(service: str) -> None:
+    for volume in planned("docker")[service].volumes:
+        found = recorded("docker").named(f"{service}-{volume.name}", "docker:index/volume:Volume")
+        assert found.retain_on_delete
+        assert {"labels", "driver", "driverOpts"} <= set(found.ignore_changes)
+        assert found.inputs["name"] == f"{STACK}-{service}-{volume.name}"
+
+
+@every_service
+def test_container_is_replaced_where_the_provider_would_overlook_a_change(service: str) -> None:
+    found = container(service)
+    assert found.delete_before_replace
+    assert {"healthcheck", "tmpfs"} <= set(found.replace_on_changes)
+
+
+@every_service
+def test_container_is_reached_by_its_name_on_its_own_networks_alone(service: str) -> None:
+    joined = container(service).inputs["networksAdvanced"]
+    assert {network["name"] for network in joined} == {
+        f"{STACK}-{name}" for name in planned("docker")[service].networks
+    }
+    assert all(network["aliases"] == [service] for network in joined)
+
+
+def test_networks_lead_outside_only_where_that_is_their_purpose() -> None:
+    outside = {
+        n.inputs["name"]
+        for n in recorded("docker").of_type("docker:index/network:Network")
+        if not n.inputs["internal"]
+    }
+    assert outside <= {f"{STACK}-frontend", f"{STACK}-egress"}
+
+
+@every_service
+def test_data_behind_a_password_is_on_internal_networks_alone(service: str) -> None:
+    spec = planned("docker")[service]
+    if spec.volumes and spec.secrets:
+        assert not {"frontend", "egress"} & set(spec.networks)
+
+
+# Processes of the host ----------------------------------------------------------------------------
+
+
+NATIVE = [name for name in RUNTIMES if name != "docker"]
+SYSTEMD = [name for name in RUNTIMES if name.startswith("systemd")]
+
+
+def applied(runtime: str, service: str) -> dict[str, Any]:
+    return recorded(runtime).named(service, COMMAND).document
+
+
+def unit(runtime: str, service: str) -> dict[str, list[str]]:
+    """Directive to its values."""
+    found: dict[str, list[str]] = {}
+    for line in applied(runtime, service)["unit"]["content"].splitlines():
+        key, separator, value = line.partition("=")
+        if separator and not line.startswith(("#", ";")):
+            found.setdefault(key, []).append(value)
+    return found
+
+
+@pytest.mark.parametrize("runtime", NATIVE)
+@every_service
+def test_process_document_is_whole(service: str, runtime: str) -> None:
+    document, spec = applied(runtime, service), planned(runtime)[service]
+    assert document["stack"] == STACK
+    assert document["service"] == service
+    assert document["ports"] == [port.number for port in spec.ports]
+    assert document["health"].get("argv") or document["health"].get("http")
+    assert {entry["path"] for entry in document["files"]} == {f.path for f in spec.files if not f.secrets}
+    assert all(entry["mode"] in ("0440", "0550") for entry in document["files"])
+    assert len(document["tasks"]) == len(spec.tasks)
+
+
+@pytest.mark.parametrize("runtime", NATIVE)
+@every_service
+def test_process_is_removed_with_its_resource(service: str, runtime: str) -> None:
+    gate = recorded(runtime).named(service, COMMAND)
+    assert f" host remove /var/lib/hearth/{STACK} " in gate.inputs["delete"]
+    assert service in gate.inputs["delete"].split()
+
+
+@pytest.mark.parametrize("runtime", NATIVE)
+@every_service
+def test_process_starts_after_its_programs_and_secrets_are_there(service: str, runtime: str) -> None:
+    found = recorded(runtime)
+    gate = found.named(service, COMMAND)
+    assert found.named(f"{service}-package", COMMAND).urn in gate.dependencies
+    if planned(runtime)[service].secrets:
+        assert found.named(f"{service}-secrets", COMMAND).urn in gate.dependencies
+
+
+@pytest.mark.parametrize("runtime", NATIVE)
+@every_service
+def test_process_stops_the_way_it_wants_to(service: str, runtime: str) -> None:
+    process, lines = planned(runtime)[service].process, unit(runtime, service)
+    if runtime == "supervisord":
+        assert lines["stopsignal"] == [process.stop_signal.removeprefix("SIG")]
+        assert lines["stopwaitsecs"] == [str(process.stop_seconds)]
+    else:
+        assert lines["KillSignal"] == [process.stop_signal]
+        assert lines["TimeoutStopSec"] == [str(process.stop_seconds)]
+
+
+@pytest.mark.parametrize("runtime", SYSTEMD)
+@every_service
+def test_unit_has_the_limits_of_the_plan(service: str, runtime: str) -> None:
+    lines, resources = unit(runtime, service), planned(runtime)[service].resources
+    assert lines["MemoryMax"] == [str(resources.memory)]
+    assert lines["MemorySwapMax"] == ["0"]
+    assert 0 < int(lines["MemoryLow"][0]) <= resources.memory
+    assert lines["TasksMax"] == [str(resources.pids)]
+
+
+@pytest.mark.parametrize("runtime", SYSTEMD)
+def test_unit_gets_the_cores_that_it_is_given(runtime: str) -> None:
+    stack = everything(runtime)
+    stack["services"]["redis"] = {"cpus": "1500m"}
+    assert "\nCPUQuota=150%\n" in record(stack).named("redis", COMMAND).document["unit"]["content"]
+
+
+@pytest.mark.parametrize("runtime", SYSTEMD)
+@every_service
+def test_unit_can_do_as_little_as_possible(service: str, runtime: str) -> None:
+    lines = unit(runtime, service)
+    assert lines["NoNewPrivileges"] == ["yes"]
+    assert lines["RestrictSUIDSGID"] == ["yes"]
+    assert lines["ProtectSystem"] == ["strict"]
+    assert lines["BindPaths"][0] == f"/var/lib/hearth/{STACK}/{service}"
+    assert lines["UMask"] == ["0077"]
+    assert lines["Restart"] == ["always"]
+    assert ("MemoryDenyWriteExecute" in lines) is not planned(runtime)[service].security.executable_memory
+
+
+@every_service
+def test_system_unit_runs_as_an_account_of_its_own_behind_a_wall(service: str) -> None:
+    lines = unit("systemd-system", service)
+    assert lines["User"] == [f"hearth-{service}"]
+    assert lines["CapabilityBoundingSet"] == [""]
+    outward = "egress" in planned("systemd-system")[service].networks
+    assert ("IPAddressDeny" in lines) is not outward
+
+
+WALLS = (
+    "PrivateDevices", "PrivateTmp", "PrivateUsers", "ProtectClock", "ProtectControlGroups", "ProtectHome", "ProtectHostname",
+    "ProtectKernelLogs", "ProtectKernelModules", "ProtectKernelTunables", "RestrictNamespaces",
+)  # fmt: skip
+
+
+@every_service
+@pytest.mark.parametrize("wall", WALLS)
+def test_system_unit_is_kept_from(service: str, wall: str) -> None:
+    assert unit("systemd-system", service)[wall] == ["yes"]
+
+
+@every_service
+def test_user_unit_asks_for_nothing_that_needs_root(service: str) -> None:
+    assert not {"User", "Group", "PrivateDevices", "IPAddressDeny", "CapabilityBoundingSet"} & set(
+        unit("systemd-user", service)
+    )
+    assert applied("systemd-user", service)["account"] is None
+
+
+@pytest.mark.parametrize("runtime", SYSTEMD)
+@every_service
+def test_unit_starts_after_the_units_that_it_needs(service: str, runtime: str) -> None:
+    lines = unit(runtime, service)
+    for need in planned(runtime)[service].needs:
+        assert f"hearth-{STACK}-{need}.service" in lines["After"][0].split()
+        assert f"hearth-{STACK}-{need}.service" in lines["Wants"][0].split()
+
+
+@every_service
+def test_program_section_has_an_account_and_a_log_that_stays_short(service: str) -> None:
+    lines = unit("supervisord", service)
+    assert lines["user"] == [f"hearth-{service}"]
+    assert lines["stdout_logfile"] == [f"/var/lib/hearth/{STACK}/{service}/log/{service}.log"]
+    assert 0 < int(lines["stdout_logfile_maxbytes"][0]) <= 50 * 1024**2
+    assert int(lines["stdout_logfile_backups"][0]) > 0
+    assert lines["redirect_stderr"] == ["true"]
+    assert lines["autorestart"] == ["true"]
+
+
+@every_service
+def test_without_root_there_is_no_account_to_switch_to(service: str) -> None:
+    found = record(everything("supervisord"), facts(accounts=False, superuser=False)).named(service, COMMAND)
+    assert found.document["account"] is None
+    assert "\nuser=" not in found.document["unit"]["content"]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_account_and_container_names_fit_the_longest_service_name(runtime: str) -> None:
+    name = "x" * 25
+    stack = everything(runtime)
+    stack["services"] = {name: {"type": "redis"}}
+    found = record(stack)
+    if runtime in ("supervisord", "systemd-system"):
+        # useradd(8): a name is at most 32 characters long.
+        assert len(found.named(name, COMMAND).document["account"]) <= 32
+    assert found.named(name, "hearth:service:Redis")

@@ -1,0 +1,61 @@
+"""A change reaches the service that it is about, and no other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.mocks import Recorder
+from support.stacks import GIB, RUNTIMES, everything, facts, record
+
+
+def snapshot(recorder: Recorder) -> dict[str, Any]:
+    return {resource.urn: resource.inputs for resource in recorder if resource.custom}
+
+
+def changed(before: Recorder, after: Recorder) -> set[str]:
+    """Names of the components whose resources differ."""
+    old, new = snapshot(before), snapshot(after)
+    differing = {urn for urn in old.keys() | new.keys() if old.get(urn) != new.get(urn)}
+    found = set()
+    for urn in differing:
+        recorder = after if urn in new else before
+        found.add(recorder.by_urn[urn].parent.rpartition("::")[2])
+    return found
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("service", ["nginx", "ollama", "postgres", "redis"])
+def test_a_memory_limit_changes_its_own_service_alone(runtime: str, service: str) -> None:
+    stack = everything(runtime)
+    before = record(stack)
+    stack["services"][service] = {"memory": "3GiB"}
+    reached = changed(before, record(stack))
+    # supervisord enforces no limit, so one that shows nowhere in a file changes nothing there.
+    assert reached == {service} or (runtime == "supervisord" and reached == set())
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_new_service_without_routes_changes_no_other(runtime: str) -> None:
+    stack = everything(runtime)
+    before = record(stack)
+    stack["services"]["cache"] = {"type": "redis", "port": 6380}
+    assert changed(before, record(stack)) == {"cache", "test"}
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_nothing_changed_is_nothing_to_do(runtime: str) -> None:
+    assert changed(record(everything(runtime)), record(everything(runtime))) == set()
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_the_order_of_keys_in_a_stack_file_does_not_matter(runtime: str) -> None:
+    stack = everything(runtime)
+    turned = {**stack, "services": dict(reversed(stack["services"].items()))}
+    assert changed(record(stack), record(turned)) == set()
+
+
+def test_the_figures_of_the_host_reach_no_resource_that_they_are_not_for() -> None:
+    stack = everything("docker")
+    stack["services"]["nginx"] = {"cpus": 1}
+    assert changed(record(stack), record(stack, facts(memory=32 * GIB, cpus=64))) == set()

@@ -1,0 +1,86 @@
+"""No secret is ever in plain text in anything that the engine is told."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+
+import pytest
+from support.mocks import Answers, Recorder, Registration, visible
+from support.stacks import RUNTIMES, everything, record
+
+CANARY = "canary-9f3a7c51-{}"
+
+
+def recorded(runtime: str) -> Recorder:
+    stack = everything(runtime)
+    stack["services"]["nginx"] = {"tls": "self-signed", "basic-auth": True}
+    return record(stack, answers=Answers(secrets=CANARY.format))
+
+
+def spellings() -> Iterator[str]:
+    """The constant part of every canary, plain and in base64 at each of the three offsets."""
+    text = CANARY.partition("{")[0]
+    yield text
+    for offset in range(3):
+        encoded = base64.b64encode(b"x" * offset + text.encode()).decode()
+        # The first and last group depend on what stands beside the canary.
+        yield encoded[4:-4]
+
+
+def leaks(resource: Registration) -> list[str]:
+    seen = json.dumps([visible(resource.wire), resource.name, resource.urn, resource.outputs])
+    return [spelling for spelling in spellings() if spelling in seen]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_no_resource_shows_a_secret(runtime: str) -> None:
+    found = recorded(runtime)
+    assert {resource.urn: leaks(resource) for resource in found if leaks(resource)} == {}
+    assert not any(spelling in json.dumps(visible(found.exports)) for spelling in spellings())
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_every_secret_is_delivered_as_a_marked_input(runtime: str) -> None:
+    """The test above proves nothing unless the secrets get somewhere."""
+    found = recorded(runtime)
+    made = {resource.name for resource in found if resource.name.startswith("secret-")}
+    assert made == {
+        "secret-nginx-basic-auth", "secret-nginx-tls", "secret-postgres-app", "secret-redis",
+    }  # fmt: skip
+    delivered = json.dumps([resource.inputs for resource in found if resource.name.endswith("-secrets")])
+    for name in made:
+        assert CANARY.format(name) in delivered
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_commands_that_handle_secrets_keep_their_output_encrypted_and_unlogged(runtime: str) -> None:
+    handling = [r for r in recorded(runtime) if "secret" in r.name and r.type == "command:local:Command"]
+    assert len(handling) == 7
+    for command in handling:
+        assert set(command.secret_outputs) >= {"stdout", "stdin"}
+        assert command.inputs["logging"] == "none"
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_no_command_gets_the_output_of_its_last_run_in_its_environment(runtime: str) -> None:
+    for command in recorded(runtime).of_type("command:local:Command"):
+        assert command.inputs["addPreviousOutputInEnv"] is False
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_rotated_secret_starts_the_service_again_without_showing_it(runtime: str) -> None:
+    found = recorded(runtime)
+    delivery = "redis-secrets: done"
+    if runtime == "docker":
+        container = found.named("redis-container", "docker:index/container:Container")
+        assert {"label": "hearth.generation", "value": delivery} in visible(container.wire)["labels"]
+    else:
+        gate = found.named("redis", "command:local:Command")
+        assert visible(gate.wire)["environment"]["HEARTH_GENERATION"] == delivery
+
+
+def test_a_secret_is_made_once_however_many_files_it_is_in() -> None:
+    made = [r.name for r in recorded("docker") if r.name.startswith("secret-")]
+    assert len(made) == len(set(made))
