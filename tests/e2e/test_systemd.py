@@ -163,7 +163,10 @@ def _kept_by_the_kernel(stack: Inside) -> None:
     assert {name: stack.limit(name, *memory) // MIB for name in SERVICES} == {
         "nginx": 64, "ollama": 2048, "postgres": 256, "redis": 128
     }  # fmt: skip
-    assert {stack.limit(name, "pids.max") for name in SERVICES} == {512}
+    # PostgreSQL's is what its clients and its own workers come to.
+    assert {name: stack.limit(name, "pids.max") for name in SERVICES} == {
+        "ollama": 512, "redis": 512, "postgres": 132, "nginx": 512,
+    }  # fmt: skip
     # Of every 100 ms.
     assert stack.limit("redis", "cpu.max", "cpu.cfs_quota_us") == 50_000
 

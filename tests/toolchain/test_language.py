@@ -71,3 +71,24 @@ def test_about_and_install(stack: Stack) -> None:
     stack.write("")
     assert "This project is written in python" in stack.pulumi("about")
     assert "toolchain setup" in stack.pulumi("install")
+
+
+def test_a_failure_among_many_values_is_reported(stack: Stack) -> None:
+    """The host waits for all of them at once, and must not overlook the one that fails."""
+    stack.write(
+        "import asyncio, pulumi\n"
+        "class Part(pulumi.ComponentResource):\n"
+        "    def __init__(self, name):\n"
+        "        super().__init__('tc:test:Part', name)\n"
+        "        self.register_outputs({})\n"
+        "parts = [Part(f'p{i}') for i in range(60)]\n"
+        "def check(i):\n"
+        "    if i == 41:\n"
+        "        raise ValueError('the forty-first is broken')\n"
+        "for i, part in enumerate(parts):\n"
+        "    pulumi.Output.all(part.urn, i).apply(lambda seen: check(int(seen[1])))\n"
+    )
+    assert "the forty-first is broken" in stack.pulumi("preview", ok=False)
+    stack.write("import pulumi\nfor i in range(60):\n    pulumi.export(str(i), pulumi.Output.from_input(i))\n")
+    stack.up()
+    assert len(stack.outputs()) == 60

@@ -1,0 +1,1 @@
+"""Measurements of the platform beside its peers; `python -m benchmarks` rewrites docs/benchmarks.md."""
