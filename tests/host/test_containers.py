@@ -9,9 +9,10 @@ from typing import Any
 import docker
 import pytest
 
+from tests.e2e.image import reference
 from tests.host.machine import Machine
 
-IMAGE = "hearth-test:latest"
+IMAGE = reference()
 UID = 10999
 
 

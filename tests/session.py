@@ -1,0 +1,32 @@
+"""Every test, in one session with a Docker daemon: ``python -m tests.session [PYTEST OPTIONS]``.
+
+What takes minutes is built first, with progress lines. The end-to-end tests come last and by
+themselves: some of them own the machine's systemd directories for a while.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.e2e.daemon import docker_daemon
+from tests.e2e.image import image
+
+_PYTEST = (sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile")
+
+
+def main(options: list[str]) -> int:
+    """The first exit status that is not 0, else 0."""
+    with tempfile.TemporaryDirectory() as scratch, docker_daemon(Path(scratch) / "dockerd.log"):
+        print(f"tests: container image {image()}", flush=True)
+        for selection in (("--ignore", "tests/e2e", "tests"), ("tests/e2e",)):
+            status = subprocess.run([*_PYTEST, *selection, *options], check=False).returncode
+            if status:
+                return status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
