@@ -64,12 +64,13 @@ def _http(url: str, timeout: float) -> str | None:
     from urllib.error import HTTPError
     from urllib.request import HTTPSHandler, ProxyHandler, build_opener
 
-    # It asks on this host whether the service answers; who signed its certificate is its readers' concern.
+    # Asked on this host, whether it answers; who signed its certificate is its readers' concern.
     anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     anybody.check_hostname = False
     anybody.verify_mode = ssl.CERT_NONE
     try:
-        with build_opener(ProxyHandler({}), HTTPSHandler(context=anybody)).open(url, timeout=timeout) as answer:
+        direct = build_opener(ProxyHandler({}), HTTPSHandler(context=anybody))
+        with direct.open(url, timeout=timeout) as answer:
             return None if answer.status < 400 else f"{url}: status {answer.status}"
     except HTTPError as error:
         return f"{url}: status {error.code}"

@@ -42,7 +42,8 @@ def _given(name: str, source: Path) -> str:
         return source.read_text()
     except OSError as error:
         raise HostError(
-            f"secret {name}: {source} cannot be read: {error.strerror}; check the path in the stack's configuration"
+            f"secret {name}: {source} cannot be read: {error.strerror}; "
+            "check the path in the stack's configuration"
         ) from None
 
 

@@ -21,6 +21,9 @@ def main(options: list[str]) -> int:
     """The first exit status that is not 0, else 0."""
     with tempfile.TemporaryDirectory() as scratch, docker_daemon(Path(scratch) / "dockerd.log"):
         print(f"tests: container image {image()}", flush=True)
+        ruff = [sys.executable, "-m", "ruff", "check", "--quiet", "."]
+        if status := subprocess.run(ruff, check=False).returncode:
+            return status
         for selection in (("--ignore", "tests/e2e", "tests"), ("tests/e2e",)):
             status = subprocess.run([*_PYTEST, *selection, *options], check=False).returncode
             if status:

@@ -88,7 +88,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
                 "health",
                 "ping",
             ),
-        ),  # fmt: skip
+        ),
         security=Security(uid=999),
         networks=("data",),
         ports=(Port(name="redis", number=settings.port, publish=settings.publish),),

@@ -15,6 +15,7 @@ from host.packages import unpacked
 from host.packages.request import Unavailable
 from host.stdin import progress
 
+
 @dataclass(frozen=True)
 class Recipe:
     """Additions to the build's environment and linker flags."""
@@ -24,7 +25,7 @@ class Recipe:
 
 
 def of(directory: Path, version: str, scratch: Path) -> Recipe:
-    """The recipe beside a tools module, ``recipe.json``: ``{ldflags, headers: {requirement, sha256, below}}``.
+    """What ``recipe.json`` beside a module says: ``{ldflags, headers: {requirement, sha256, below}}``.
 
     ``scratch`` is a directory that lasts. Raises ``Unavailable`` when the headers cannot be fetched.
     """
@@ -70,7 +71,8 @@ def _fetch_headers(target: Path, requirement: str, sha256: str, below: str) -> N
             stdin=subprocess.DEVNULL,
         )
         if done.returncode:
-            raise Unavailable(f"cannot fetch {requirement}: {' '.join(done.stderr.strip().splitlines()[-2:])}")
+            reason = " ".join(done.stderr.strip().splitlines()[-2:])
+            raise Unavailable(f"cannot fetch {requirement}: {reason}")
         with tarfile.open(next(Path(scratch).glob("*.tar.gz"))) as archive:
             for member in archive:
                 _, found, name = member.name.partition(below)
