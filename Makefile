@@ -21,6 +21,7 @@ up: setup ## Bring the stack up, ask it something, print the answer (STACK=dev)
 	@./hearth plan --stack $(STACK)
 	@$(RUN) pulumi stack select --create $(STACK)
 	@$(RUN) pulumi up --yes --skip-preview --stack $(STACK)
+	@./hearth drift --repair --stack $(STACK)
 	@./hearth smoke --stack $(STACK)
 
 destroy: setup ## Stop and remove what runs; data and secrets stay (STACK=dev)

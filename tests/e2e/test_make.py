@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -71,6 +73,16 @@ def test_up_again_is_quick_and_changes_nothing(clone: Path) -> None:
     assert "created" not in shown
     # What a warm machine may take at the most; docs/benchmarks.md has the measurements.
     assert time.monotonic() - began < 30
+
+
+def test_up_after_a_reboot_starts_everything_again(clone: Path) -> None:
+    root = clone.parent / "data"
+    # As a power cut leaves it: no process, and files that say there is one.
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if str(root) in " ".join(process.cmdline()) or process.cwd().startswith(str(root)):
+                process.kill()
+    assert f"127.0.0.1:{_PORTS['nginx']}" in _make(clone, "up")
 
 
 def test_destroy_says_that_data_is_kept(clone: Path) -> None:
