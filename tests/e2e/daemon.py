@@ -27,8 +27,10 @@ def docker_daemon(log: Path) -> Iterator[None]:
     if _answers():
         yield
         return
+    # A pid file of its own: the usual one may name a process of before a reboot, and some other's now.
+    command = ["dockerd", "--pidfile", str(log.with_suffix(".pid"))]
     with log.open("wb") as output:
-        process = subprocess.Popen(["dockerd"], stdout=output, stderr=output)
+        process = subprocess.Popen(command, stdout=output, stderr=output)
         try:
             deadline = time.monotonic() + _PATIENCE
             while not _answers():
