@@ -24,14 +24,33 @@ def provide(request: Request) -> dict[str, Path]:
             f"Homebrew refuses root; run `brew install {' '.join(request.brew)}` as its owner, then this"
         )
     progress(f"{request.name}: brew install {' '.join(request.brew)}")
-    done = subprocess.run(
-        [brew, "install", "--quiet", *request.brew],
+    done = _brew(brew, "install", "--quiet", *request.brew)
+    if done.returncode:
+        raise Unavailable(f"brew install failed: {' '.join(done.stderr.strip().splitlines()[-3:])}")
+    return _of_formulae(request, Path(_brew(brew, "--prefix").stdout.strip())) or search.find(request)
+
+
+def _brew(brew: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [brew, *arguments],
         capture_output=True,
         text=True,
         check=False,
         stdin=subprocess.DEVNULL,
         env=dict(os.environ, HOMEBREW_NO_AUTO_UPDATE="1", HOMEBREW_NO_ENV_HINTS="1"),
     )
-    if done.returncode:
-        raise Unavailable(f"brew install failed: {' '.join(done.stderr.strip().splitlines()[-3:])}")
-    return search.find(request)
+
+
+def _of_formulae(request: Request, prefix: Path) -> dict[str, Path] | None:
+    """The programs where the formulae asked for keep theirs, or None when they do not have them all.
+
+    A versioned formula is keg-only, and what is linked into ``bin`` may be of another version.
+    """
+    places = [prefix / "opt" / name / "bin" for name in request.brew]
+    found = {
+        program: place / program
+        for place in reversed(places)
+        for program in request.programs
+        if os.access(place / program, os.X_OK)
+    }
+    return found if len(found) == len(request.programs) else None

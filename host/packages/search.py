@@ -71,7 +71,9 @@ def executable(name: str) -> str | None:
 
 
 def _version(place: Path) -> tuple[int, str]:
-    return (int(place.parent.name) if place.parent.name.isdigit() else 0, place.parent.name)
+    # "17" of Debian, "postgresql@17" of Homebrew.
+    number = place.parent.name.rpartition("@")[2]
+    return (int(number) if number.isdigit() else 0, place.parent.name)
 
 
 def _fit(path: Path) -> bool:

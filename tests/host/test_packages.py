@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from host.errors import HostError
-from host.packages import apt, gobuild, install
+from host.packages import apt, gobuild, install, search
 from host.packages.request import parse
 from tests.host.machine import Machine
 
@@ -174,3 +174,38 @@ def test_no_service_is_started_while_apt_installs_and_a_kill_leaves_no_ban(
         assert answer() == 101
     assert policy.read_text() == "#!/bin/sh\nexit 104\n"
     assert os.listdir(tmp_path) == ["policy-rc.d"]
+
+
+def test_homebrew_gives_the_version_asked_for_whatever_is_linked(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, prefix = tmp_path / "store", tmp_path / "homebrew"
+    (prefix / "bin").mkdir(parents=True)
+    for place, version in ((store / "base@18/bin", 18), (store / "base@9/bin", 9), (prefix / "bin", 14)):
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "hearth-base").write_text(f"#!/bin/sh\necho base {version}.1\n")
+        (place / "hearth-base").chmod(0o755)
+    (store / "extension").mkdir()
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools/brew").symlink_to(Path(__file__).resolve().parents[1] / "support/brew")
+    for name, value in (("BREW_STORE", store), ("BREW_PREFIX", prefix)):
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setenv("PATH", f"{tmp_path}/tools:{prefix}/bin:{os.environ['PATH']}")
+    wanted = {"programs": ["hearth-base"], "probe": ["sh", "-c", "hearth-base | grep -q ' 18[.]'"]}
+    request = parse(ask(root, "base", **wanted, brew=["base@18", "extension"]))
+    with pytest.raises(HostError, match="Homebrew refuses root"):
+        install.package(request)
+
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert install.package(request) == "hearth-base 18.1 from brew"
+    assert (root / "bin/hearth-base").resolve() == prefix / "opt/base@18/bin/hearth-base"
+    with pytest.raises(HostError, match='No available formula with the name "absent"'):
+        install.package(parse(ask(root, "none", programs=["hearth-absent"], brew=["absent"])))
+
+
+def test_kegs_of_homebrew_are_searched_newest_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("postgresql@9", "postgresql@18", "postgresql@16"):
+        (tmp_path / name / "bin").mkdir(parents=True)
+    monkeypatch.setattr(search, "VERSIONED", ((str(tmp_path), "*/bin"),))
+    found = [place.parent.name for place in search.directories() if tmp_path in place.parents]
+    assert found == ["postgresql@18", "postgresql@16", "postgresql@9"]
