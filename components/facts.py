@@ -19,6 +19,8 @@ class HostFacts:
     """Services get an account of their own (Linux, as root)."""
     user_namespaces: bool = False
     """Whoever deploys can make them, and mounts in them (Linux)."""
+    gpu_memory: int | None = None
+    """What models may take of a memory that the GPU shares (a Mac's); none where it has its own."""
     user: str = "nobody"
     home: str = "/"
     busy_ports: Mapping[int, str] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import platform
 import socket
 import subprocess
 import sys
@@ -18,7 +19,11 @@ from host import notes
 
 
 def data_root() -> str:
-    """Directory for the data of stacks: the system's as root, else the user's own (XDG)."""
+    """Directory for the data of stacks: the system's as root, else the user's own (XDG).
+
+    On macOS, too: the path of ``~/Library/Application Support`` has a space, which not every
+    configuration format and socket path of the programs takes.
+    """
     if os.geteuid() == 0:
         return "/var/lib/hearth"
     home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
@@ -83,17 +88,25 @@ def _user_namespaces() -> bool:
     return done.returncode == 0
 
 
+def _gpu_memory(memory: int) -> int | None:
+    # What Metal lets one GPU wire of a small Mac's unified memory (recommendedMaxWorkingSetSize).
+    mac = sys.platform == "darwin" and platform.machine() == "arm64"
+    return memory * 2 // 3 if mac else None
+
+
 def measure(ports: Iterable[int], stack: str, data: str | None) -> HostFacts:
     """The facts of this host for a stack that wants ``ports`` and keeps its data in ``data``."""
     root = data_root()
     superuser = os.geteuid() == 0
+    memory = psutil.virtual_memory().total
     return HostFacts(
-        memory=psutil.virtual_memory().total,
+        memory=memory,
         cpus=float(psutil.cpu_count() or 1),
         root=root,
         superuser=superuser,
         accounts=superuser and sys.platform.startswith("linux"),
         user_namespaces=_user_namespaces(),
+        gpu_memory=_gpu_memory(memory),
         user=getpass.getuser(),
         home=str(Path.home()),
         busy_ports=busy_ports(ports, stack, Path(data or f"{root}/{stack}")),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import platform
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,3 +60,12 @@ def test_the_host_is_measured(tmp_path: Path) -> None:
     assert found.memory == psutil.virtual_memory().total
     assert found.cpus >= 1
     assert found.superuser == (os.geteuid() == 0)
+
+
+def test_only_the_memory_of_a_mac_is_shared_with_its_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert measure([], "none", "/nonexistent").gpu_memory is None
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(platform, "machine", lambda: "arm64")
+    found = measure([], "none", "/nonexistent")
+    assert found.gpu_memory == found.memory * 2 // 3
+    assert not found.accounts
