@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from components.catalog import entries
 from components.errors import ConfigurationError, Problem, problems_of, shown
@@ -24,7 +24,7 @@ _IMAGE = re.compile(
     r"[\w.-]+(:\d+)?(/[\w.-]+)*(:[\w.-]*\d[\w.-]*(@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})"
 )
 Name = Annotated[str, Field(pattern=_NAME.pattern)]
-RuntimeName = Literal["docker", "supervisord", "systemd"]
+RuntimeName = Literal["docker", "launchd", "supervisord", "systemd"]
 
 
 class HostBudget(Strict):
@@ -51,6 +51,31 @@ class SystemdSettings(Strict):
     ] = "user"
 
 
+class LaunchdSettings(Strict):
+    """Which domain of launchd runs the services."""
+
+    # Declared, not told from who deploys: a preview by somebody else must show the same.
+    scope: Annotated[
+        Literal["user", "system"],
+        Field(description="user: agents, while you are logged in; system: daemons, from the start, as root."),
+    ] = "user"
+    account: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[a-z_][a-z0-9_-]{0,30}$",
+            description="Account that daemons run as, made beforehand; scope system needs it.",
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> LaunchdSettings:
+        if self.scope == "system" and self.account is None:
+            raise ValueError("scope system needs account: an account made beforehand, not root's")
+        if self.scope == "user" and self.account is not None:
+            raise ValueError("scope user runs everything as you; leave account out, or write scope: system")
+        return self
+
+
 class StackConfig(Strict):
     """A whole stack."""
 
@@ -73,6 +98,7 @@ class StackConfig(Strict):
         ),
     ] = None
     systemd: Annotated[SystemdSettings, Field(description="Only for runtime systemd.")] = SystemdSettings()
+    launchd: Annotated[LaunchdSettings, Field(description="Only for runtime launchd.")] = LaunchdSettings()
 
 
 def _keys(model: type[Strict]) -> list[str]:
@@ -80,7 +106,7 @@ def _keys(model: type[Strict]) -> list[str]:
 
 
 # Directories of the stack's root that are no service's.
-_RESERVED = ("bin", "packages", "secrets", "supervisor")
+_RESERVED = ("bin", "packages", "secrets", "supervisor", "watchdog")
 
 
 def _service(name: str, raw: Any) -> ServiceSettings | list[Problem]:

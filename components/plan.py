@@ -38,6 +38,8 @@ class DeploymentPlan:
     cpus_host: float
     advisory: tuple[Capability, ...]
     """Limits that this runtime records and cannot enforce."""
+    watched: frozenset[Capability]
+    """Those of them that a service is restarted for."""
 
     @property
     def memory_planned(self) -> int:
@@ -124,7 +126,9 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
         cpus,
         lambda name, size: _accepts(config, name, size),
     )
-    problems += check_gpu(list(specs.values()), config.host.gpu_memory)
+    # A container on a Mac does not reach its GPU.
+    shared_gpu = None if runtime.containers else facts.gpu_memory
+    problems += check_gpu(list(specs.values()), config.host.gpu_memory or shared_gpu)
     problems += check_ports(list(specs.values()), facts.busy_ports, shared=not runtime.containers)
     if problems:
         raise ConfigurationError(problems)
@@ -136,4 +140,5 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
         memory_reserve=config.host.reserve,
         cpus_host=cpus,
         advisory=tuple(item for item in Capability if item not in runtime.capabilities),
+        watched=runtime.watched,
     )

@@ -34,7 +34,10 @@ def _row(spec: ServiceSpec, runtime: str) -> dict[str, str]:
 
 def notes(plan: DeploymentPlan) -> list[str]:
     """What a reader of the plan should know: advisory limits, models of unknown size."""
-    found = [f"{plan.runtime} cannot enforce {item.value}: recorded only" for item in plan.advisory]
+    found = []
+    for item in plan.advisory:
+        instead = "what stays above its own is restarted" if item in plan.watched else "recorded only"
+        found.append(f"{plan.runtime} cannot enforce {item.value}: {instead}")
     return found + [f"{spec.name}: {note}" for spec in plan.services for note in spec.notes]
 
 

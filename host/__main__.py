@@ -22,6 +22,7 @@ VERBS = {
     "supervisor": "host.managers.daemon",
     "volume-files": "host.containers.volume_files",
     "volume-prune": "host.containers.config_volumes",
+    "watchdog": "host.watchdog",
 }
 
 

@@ -49,11 +49,14 @@ def ensure(account: str | None) -> Identity:
     return identity
 
 
+def _maker() -> str:
+    # macOS has no useradd, and an account made behind its back would show at the login screen.
+    return "sudo sysadminctl -addUser" if sys.platform == "darwin" else "useradd --system"
+
+
 def _create(account: str) -> Identity:
     if os.geteuid() != 0 or sys.platform != "linux":
-        raise HostError(
-            f"account {account}: there is none; make it (useradd --system {account}), or leave it out"
-        )
+        raise HostError(f"account {account}: there is none; make it ({_maker()} {account}), or leave it out")
     # 9 is "name already in use": another run was faster.
     done = subprocess.run(
         [

@@ -60,6 +60,8 @@ class Document:
     tasks: tuple[Task, ...]
     restart_on: str
     ports: tuple[int, ...]
+    memory: int
+    """Limit in bytes, for whoever watches it; 0 for none."""
     raw: Mapping[str, Any]
 
     @property
@@ -102,6 +104,7 @@ def parse(raw: Mapping[str, Any]) -> Document:
             ),
             restart_on=str(raw.get("restart_on") or ""),
             ports=tuple(raw.get("ports", ())),
+            memory=raw.get("memory", 0),
             raw=raw,
         )
     except KeyError as error:

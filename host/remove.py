@@ -8,7 +8,7 @@ from pathlib import Path
 from host import files, layout, managers, notes
 from host.errors import HostError
 
-USAGE = "usage: remove ROOT systemd|supervisord SERVICE [--scope user|system] [--unit PATH]"
+USAGE = "usage: remove ROOT launchd|systemd|supervisord SERVICE [--scope user|system] [--unit PATH]"
 
 
 def main(arguments: list[str]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from ops.errors import Failure
 
 # What the stack as a whole keeps beside the directories of its services.
-_COMMON = ("supervisor", "packages", "bin", "secrets")
+_COMMON = ("supervisor", "watchdog", "packages", "bin", "secrets")
 # ``host`` takes one of these locks before it does anything in a service's directory.
 _MARKS = (".lock", ".secrets.lock")
 _TOLERATED = ("lost+found",)

@@ -6,6 +6,7 @@ from components.config import StackConfig
 from components.facts import HostFacts
 from components.runtimes.base import Runtime, Stack
 from components.runtimes.docker import DockerRuntime
+from components.runtimes.launchd import LaunchdUnits
 from components.runtimes.native import NativeRuntime
 from components.runtimes.supervisord import SupervisordUnits
 from components.runtimes.systemd import SystemdUnits
@@ -13,12 +14,13 @@ from components.runtimes.systemd import SystemdUnits
 
 def runtime_for(config: StackConfig, facts: HostFacts, stack_name: str) -> Runtime:
     """The runtime that ``config`` asks for, on the host of ``facts``."""
-    user_units = config.runtime == "systemd" and config.systemd.scope == "user"
+    # A user's own manager cannot become anybody else, and on macOS no accounts are made.
+    system = config.runtime == "systemd" and config.systemd.scope == "system"
     stack = Stack(
         name=stack_name,
         root=config.data or f"{facts.root}/{stack_name}",
-        # A user's own manager cannot become anybody else.
-        accounts=facts.accounts and config.runtime != "docker" and not user_units,
+        accounts=facts.accounts and (system or config.runtime == "supervisord"),
+        account=config.launchd.account if config.runtime == "launchd" else None,
         user=facts.user,
         home=facts.home,
     )
@@ -28,4 +30,6 @@ def runtime_for(config: StackConfig, facts: HostFacts, stack_name: str) -> Runti
         return NativeRuntime(
             stack, SystemdUnits(config.systemd.scope, facts.home, user_namespaces=facts.user_namespaces)
         )
+    if config.runtime == "launchd":
+        return NativeRuntime(stack, LaunchdUnits(config.launchd.scope, facts.home))
     return NativeRuntime(stack, SupervisordUnits())

@@ -34,6 +34,8 @@ class Stack:
     """Directory for everything that the stack keeps on this host."""
     accounts: bool
     """Every service runs under an account of its own."""
+    account: str | None = None
+    """One account for all of them, made beforehand; none for whoever deploys."""
     user: str
     home: str
 
@@ -43,6 +45,8 @@ class Runtime(Protocol):
 
     name: str
     capabilities: frozenset[Capability]
+    watched: frozenset[Capability]
+    """What is not enforced, and restarts a service that stays above it."""
     listen: str
     resolver: str | None
     containers: bool

@@ -1,7 +1,7 @@
-"""Services as processes of the host, under supervisord or systemd.
+"""Services as processes of the host, under supervisord, systemd or launchd.
 
 One command resource a service applies one document: files, unit, health, tasks. The document is
-the same for both; only the unit differs, which ``UnitRenderer`` writes.
+the same for all; only the unit differs, which ``UnitRenderer`` writes.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ class UnitRenderer(Protocol):
 
     name: str
     capabilities: frozenset[Capability]
+    watched: frozenset[Capability]
     scope: str
 
     def path(self, service: NativeService) -> str:
@@ -100,6 +101,7 @@ def apply_document(service: NativeService, units: UnitRenderer) -> dict[str, Any
         "env": service.environment,
         "health": {key: value for key, value in health.items() if value not in ((), None)},
         "tasks": [asdict(task) for task in spec.tasks],
+        "memory": spec.resources.memory,
         "ports": [port.number for port in spec.ports],
     }
 
@@ -116,6 +118,7 @@ class NativeRuntime:
         self.units = units
         self.name = units.name
         self.capabilities = units.capabilities
+        self.watched = units.watched
 
     def places(self, service: str) -> Places:
         """Directories below the stack's root."""
@@ -130,7 +133,7 @@ class NativeRuntime:
 
     def service(self, spec: ServiceSpec) -> NativeService:
         """``spec`` on this host."""
-        account = f"hearth-{spec.name}" if self.stack.accounts else None
+        account = f"hearth-{spec.name}" if self.stack.accounts else self.stack.account
         return NativeService(spec=spec, stack=self.stack, account=account)
 
     def prepare(self, parent: pulumi.Resource, networks: Sequence[str]) -> list[pulumi.Resource]:

@@ -61,6 +61,7 @@ class SupervisordUnits:
     name = "supervisord"
     scope = "user"
     capabilities: frozenset[Capability] = frozenset()
+    watched: frozenset[Capability] = frozenset()
 
     def path(self, service: NativeService) -> str:
         """Below the supervisor's own directory."""

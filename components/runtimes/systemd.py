@@ -93,6 +93,7 @@ class SystemdUnits:
 
     name = "systemd"
     capabilities = frozenset({Capability.MEMORY_LIMIT, Capability.CPU_LIMIT, Capability.PROCESS_LIMIT})
+    watched: frozenset[Capability] = frozenset()
 
     def __init__(self, scope: str, home: str, *, user_namespaces: bool = False) -> None:
         self.scope = scope

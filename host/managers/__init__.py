@@ -1,4 +1,4 @@
-"""What starts and stops processes here: supervisord or systemd."""
+"""What starts and stops processes here: supervisord, systemd or launchd."""
 
 from __future__ import annotations
 
@@ -67,13 +67,23 @@ def make(runtime: str, root: Path, service: str, scope: str, unit: Path) -> Mana
         from host.managers.systemd import Systemd
 
         return Systemd(unit=unit, scope=scope)
-    raise HostError(f"runtime {runtime!r}: not one that manages native services (systemd, supervisord)")
+    if runtime == "launchd":
+        from host.managers.launchd import Launchd
+
+        return Launchd(unit=unit, scope=scope)
+    known = "launchd, systemd, supervisord"
+    raise HostError(f"runtime {runtime!r}: not one that manages native services ({known})")
 
 
 def default_unit(runtime: str, root: Path, service: str, scope: str) -> Path:
     """Where a unit lies when no note says so: as the runtimes of ``components`` name it after the stack."""
     if runtime == "supervisord":
         return root / "supervisor" / "programs" / f"{service}.conf"
+    if runtime == "launchd":
+        library = (
+            Path("/Library/LaunchDaemons") if scope == "system" else Path.home() / "Library/LaunchAgents"
+        )
+        return library / f"dev.hearth.{root.name}.{service}.plist"
     directory = (
         Path("/etc/systemd/system") if scope == "system" else Path.home() / ".config" / "systemd" / "user"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import plistlib
 import re
 from functools import cache
 from typing import Any
@@ -277,6 +278,7 @@ def test_data_behind_a_password_is_on_internal_networks_alone(service: str) -> N
 
 
 NATIVE = [name for name in RUNTIMES if name != "docker"]
+LAUNCHD = [name for name in RUNTIMES if name.startswith("launchd")]
 SYSTEMD = [name for name in RUNTIMES if name.startswith("systemd")]
 
 
@@ -294,12 +296,18 @@ def unit(runtime: str, service: str) -> dict[str, list[str]]:
     return found
 
 
+def job(runtime: str, service: str) -> dict[str, Any]:
+    """The property list of a service."""
+    return plistlib.loads(applied(runtime, service)["unit"]["content"].encode())
+
+
 @pytest.mark.parametrize("runtime", NATIVE)
 @every_service
 def test_process_document_is_whole(service: str, runtime: str) -> None:
     document, spec = applied(runtime, service), planned(runtime)[service]
     assert document["stack"] == STACK
     assert document["service"] == service
+    assert document["memory"] == spec.resources.memory
     assert document["ports"] == [port.number for port in spec.ports]
     assert document["health"].get("argv") or document["health"].get("http")
     assert {entry["path"] for entry in document["files"]} == {f.path for f in spec.files if not f.secrets}
@@ -328,7 +336,15 @@ def test_process_starts_after_its_programs_and_secrets_are_there(service: str, r
 @pytest.mark.parametrize("runtime", NATIVE)
 @every_service
 def test_process_stops_the_way_it_wants_to(service: str, runtime: str) -> None:
-    process, lines = planned(runtime)[service].process, unit(runtime, service)
+    process = planned(runtime)[service].process
+    if runtime in LAUNCHD:
+        values = job(runtime, service)
+        assert values["ExitTimeOut"] == process.stop_seconds
+        # launchd itself knows but one signal.
+        script = " ".join(values["ProgramArguments"])
+        assert process.stop_signal == "SIGTERM" or f"kill -{process.stop_signal[3:]} " in script
+        return
+    lines = unit(runtime, service)
     if runtime == "supervisord":
         assert lines["stopsignal"] == [process.stop_signal.removeprefix("SIG")]
         assert lines["stopwaitsecs"] == [str(process.stop_seconds)]
@@ -414,6 +430,39 @@ def test_program_section_has_an_account_and_a_log_that_stays_short(service: str)
     assert int(lines["stdout_logfile_backups"][0]) > 0
     assert lines["redirect_stderr"] == ["true"]
     assert lines["autorestart"] == ["true"]
+
+
+@pytest.mark.parametrize("runtime", LAUNCHD)
+@every_service
+def test_job_comes_back_and_knows_its_place(service: str, runtime: str) -> None:
+    values, home = job(runtime, service), f"/var/lib/hearth/{STACK}/{service}"
+    assert values["Label"] == f"dev.hearth.{STACK}.{service}"
+    assert applied(runtime, service)["unit"]["path"].endswith(f"/{values['Label']}.plist")
+    assert values["KeepAlive"] is values["RunAtLoad"] is True
+    assert values["WorkingDirectory"] == home
+    assert values["StandardOutPath"] == values["StandardErrorPath"] == f"{home}/log/{service}.log"
+    assert values["Umask"] == 0o077
+    assert planned(runtime)[service].process.env.items() <= values["EnvironmentVariables"].items()
+
+
+@every_service
+def test_daemon_runs_as_the_account_made_for_it_and_agent_as_its_user(service: str) -> None:
+    assert (
+        job("launchd-system", service)["UserName"]
+        == applied("launchd-system", service)["account"]
+        == "_hearth"
+    )
+    assert "UserName" not in job("launchd-user", service)
+    assert applied("launchd-user", service)["account"] is None
+
+
+@pytest.mark.parametrize("runtime", LAUNCHD)
+def test_the_watchdog_is_there_before_any_job_and_goes_after_it(runtime: str) -> None:
+    found = recorded(runtime)
+    watchdog = found.named("watchdog", COMMAND)
+    assert " host watchdog start " in watchdog.inputs["create"]
+    assert watchdog.inputs["delete"] == watchdog.inputs["create"].replace(" start ", " stop ")
+    assert all(watchdog.urn in found.named(service, COMMAND).dependencies for service in KINDS)
 
 
 @every_service

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from host.managers import orphans
+from tests.host.launchd_domain import Domain, launchd
 from tests.host.machine import Machine
 from tests.host.systemd_manager import user_manager
 
@@ -37,3 +38,10 @@ def systemd(root: Path) -> Iterator[Machine]:
     """The command line on that root, under a systemd user manager of its own."""
     with user_manager() as manager:
         yield Machine(root, runtime="systemd", scope="user", manager=manager)
+
+
+@pytest.fixture
+def domain(tmp_path: Path) -> Iterator[Domain]:
+    """A launchd of its own."""
+    with launchd(tmp_path) as found:
+        yield found

@@ -22,6 +22,8 @@ STACK = "test"
 
 RUNTIMES: dict[str, dict[str, Any]] = {
     "docker": {"runtime": "docker"},
+    "launchd-user": {"runtime": "launchd"},
+    "launchd-system": {"runtime": "launchd", "launchd": {"scope": "system", "account": "_hearth"}},
     "supervisord": {"runtime": "supervisord"},
     "systemd-user": {"runtime": "systemd", "systemd": {"scope": "user"}},
     "systemd-system": {"runtime": "systemd", "systemd": {"scope": "system"}},

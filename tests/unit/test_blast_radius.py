@@ -31,8 +31,7 @@ def test_a_memory_limit_changes_its_own_service_alone(runtime: str, service: str
     before = record(stack)
     stack["services"][service] = {"memory": "3GiB"}
     reached = changed(before, record(stack))
-    # supervisord enforces no limit, so one that shows nowhere in a file changes nothing there.
-    assert reached == {service} or (runtime == "supervisord" and reached == set())
+    assert reached == {service}
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)

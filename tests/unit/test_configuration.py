@@ -23,7 +23,7 @@ def services(**settings: Any) -> dict[str, str]:
     return problems(values("docker", settings))
 
 
-@pytest.mark.parametrize("name", ["local", "dev"])
+@pytest.mark.parametrize("name", ["local", "dev", "macmini"])
 def test_the_stack_files_load(name: str) -> None:
     config = load_stack_config(stack_file(name))
     assert set(config.services) == {"ollama", "redis", "postgres", "nginx"}
@@ -199,3 +199,17 @@ def test_a_refusal_does_not_repeat_a_secret(stack: dict) -> None:
     with pytest.raises(ConfigurationError) as refused:
         load_stack_config(values("docker", stack))
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("launchd", "advice"),
+    [({"scope": "system"}, "an account made beforehand"), ({"account": "me"}, "leave account out")],
+)
+def test_daemons_need_an_account_and_agents_have_one(launchd: dict[str, str], advice: str) -> None:
+    found = problems({"runtime": "launchd", "launchd": launchd, "services": {"redis": {}}})
+    assert advice in found["hearth:launchd"]
+    both = {"scope": "system", "account": "_hearth"}
+    assert (
+        load_stack_config({"runtime": "launchd", "launchd": both, "services": {}}).launchd.account
+        == "_hearth"
+    )

@@ -155,6 +155,7 @@ def test_everything_wrong_is_said_at_once() -> None:
         ("docker", {Capability.PROCESS_LIMIT}),
         ("systemd-system", {Capability.NETWORKS}),
         ("supervisord", set(Capability)),
+        ("launchd-user", set(Capability)),
     ],
 )
 def test_limits_that_do_not_bind_are_noted(runtime: str, advisory: set[Capability]) -> None:
@@ -162,6 +163,21 @@ def test_limits_that_do_not_bind_are_noted(runtime: str, advisory: set[Capabilit
     assert set(made.advisory) == advisory
     notes = as_data(made)["notes"]
     assert all(any(item.value in note for note in notes) for item in advisory)
+
+
+def test_a_limit_that_a_watchdog_keeps_is_told_apart() -> None:
+    notes = as_data(plan(values("launchd-user", {"redis": {}})))["notes"]
+    assert "launchd cannot enforce memory limits: what stays above its own is restarted" in notes
+    assert "launchd cannot enforce CPU limits: recorded only" in notes
+
+
+def test_a_mac_shares_two_thirds_of_its_memory_with_models_unless_told_otherwise() -> None:
+    stack = values("launchd-user", {"ollama": {"models": ["llama3.1:8b"]}})
+    assert "hearth:host.gpu-memory" in refused(stack, gpu_memory=GIB)
+    plan({**stack, "host": {"gpu-memory": "8GiB"}}, facts(gpu_memory=GIB))
+    plan(stack, facts(gpu_memory=None))
+    # Containers do not reach a Mac's GPU.
+    plan(values("docker", stack["services"]), facts(gpu_memory=GIB))
 
 
 def test_a_gpu_budget_is_not_accepted_and_then_forgotten() -> None:

@@ -8,12 +8,13 @@ import pytest
 from pydantic import BaseModel
 
 from components.catalog import entries
-from components.config import HostBudget, StackConfig, SystemdSettings
+from components.config import HostBudget, LaunchdSettings, StackConfig, SystemdSettings
 
 
 def models() -> Iterator[type[BaseModel]]:
     """Every class that a stack file fills, nested ones too."""
-    waiting = [StackConfig, HostBudget, SystemdSettings, *(entry.settings for entry in entries().values())]
+    own = [StackConfig, HostBudget, LaunchdSettings, SystemdSettings]
+    waiting = [*own, *(entry.settings for entry in entries().values())]
     seen: set[type] = set()
     while waiting:
         model = waiting.pop()
