@@ -1,4 +1,4 @@
-"""What three stacks write, line by line.
+"""What four stacks write, line by line.
 
 ``HEARTH_UPDATE_GOLDEN=1 pytest tests/golden`` writes the files again; the difference is for a person to read.
 """
@@ -42,6 +42,11 @@ def systemd() -> dict[str, str]:
     return units(stack)
 
 
+def macmini() -> dict[str, str]:
+    stack = stack_file("macmini")
+    return files_of(stack) | units(stack)
+
+
 def units(stack: dict[str, Any]) -> dict[str, str]:
     runtime, found = services(stack)
     documents = [apply_document(service, runtime.units) for service in found]
@@ -63,7 +68,7 @@ def dev() -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("render", [local, dev, systemd], ids=lambda render: render.__name__)
+@pytest.mark.parametrize("render", [local, dev, systemd, macmini], ids=lambda render: render.__name__)
 def test_files_are_as_expected(render: Callable[[], dict[str, str]]) -> None:
     directory = EXPECTED / render.__name__
     rendered = render()

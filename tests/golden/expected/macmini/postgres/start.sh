@@ -1,0 +1,20 @@
+#!/bin/sh
+# Makes the cluster once, whole or not at all, then becomes the server.
+set -eu
+data='/var/lib/hearth/test/postgres/data/18'
+rm -rf "$data.partial"
+for other in '/var/lib/hearth/test/postgres/data'/*/PG_VERSION; do
+    [ -e "$other" ] || continue
+    [ "$other" = "$data/PG_VERSION" ] && continue
+    if [ ! -s "$data/PG_VERSION" ]; then
+        echo "data of PostgreSQL $(cat "$other") is kept in ${other%/PG_VERSION}, and version 18 is asked for: set version: $(cat "$other"), or move the data by dump and restore" >&2
+        exit 1
+    fi
+done
+if [ ! -s "$data/PG_VERSION" ]; then
+    initdb --pgdata="$data.partial" --username=postgres --auth-local=peer --auth-host=scram-sha-256 \
+        --encoding=UTF8 --locale=C.UTF-8 --data-checksums
+    sync
+    mv "$data.partial" "$data"
+fi
+exec postgres -D "$data" -c config_file='/var/lib/hearth/test/postgres/config/postgresql.conf' -c data_directory="$data"
