@@ -13,7 +13,8 @@ for other in '/var/lib/hearth/test/postgres/data'/*/PG_VERSION; do
 done
 if [ ! -s "$data/PG_VERSION" ]; then
     initdb --pgdata="$data.partial" --username=postgres --auth-local=peer --auth-host=scram-sha-256 \
-        --encoding=UTF8 --locale=C.UTF-8 --data-checksums
+        --locale=C --locale-provider=builtin --builtin-locale=C.UTF-8 \
+        --encoding=UTF8 --data-checksums
     sync
     mv "$data.partial" "$data"
 fi
