@@ -16,7 +16,8 @@ def main() -> None:
     try:
         config = load_stack_config(stack_values())
         ports = [settings.port for settings in config.services.values()]
-        platform = Platform.deploy(stack, config, measure(ports, stack, config.data))
+        facts = measure(ports, stack, config.data, containers=config.runtime == "docker")
+        platform = Platform.deploy(stack, config, facts)
     except ConfigurationError as error:
         raise RunError(str(error)) from None
     for name, value in platform.outputs().items():

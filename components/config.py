@@ -107,6 +107,8 @@ def _keys(model: type[Strict]) -> list[str]:
 
 # Directories of the stack's root that are no service's.
 _RESERVED = ("bin", "packages", "secrets", "supervisor", "watchdog")
+# Endings by which the resources of one service are told apart: as a name they would be another's.
+_ENDINGS = ("-config", "-container", "-data", "-files", "-image", "-package", "-ready", "-secrets")
 
 
 def _service(name: str, raw: Any) -> ServiceSettings | list[Problem]:
@@ -116,6 +118,8 @@ def _service(name: str, raw: Any) -> ServiceSettings | list[Problem]:
         reserved = ", ".join(_RESERVED)
         advice = f"use up to 25 of a-z, 0-9 and -, a letter first, and none of {reserved}"
         return [Problem(path, f"{name!r} is refused as a name: {advice}")]
+    if str(name).endswith(_ENDINGS):
+        return [Problem(path, f"{name!r} is refused as a name: it must not end in {', '.join(_ENDINGS)}")]
     given = {} if raw is None else raw
     if not isinstance(given, Mapping):
         return [Problem(path, f"{shown(path, raw)} is refused: write settings as key: value, or {{}}")]
@@ -131,6 +135,9 @@ def _service(name: str, raw: Any) -> ServiceSettings | list[Problem]:
 
 
 def _services(value: Any) -> tuple[dict[str, ServiceSettings], list[Problem]]:
+    if value is None:
+        # Absent by mistake it would take away everything that runs; {} says so on purpose.
+        return {}, [Problem("hearth:services", "is required and missing; write a mapping, {} for none")]
     if not isinstance(value, Mapping):
         return {}, [Problem("hearth:services", f"{shown('', value)} is refused: write a mapping of services")]
     services: dict[str, ServiceSettings] = {}
@@ -149,7 +156,7 @@ def load_stack_config(values: Mapping[str, Any]) -> StackConfig:
 
     Raises ``ConfigurationError`` with every problem, each with its path, value and fix.
     """
-    services, problems = _services(values.get("services", {}))
+    services, problems = _services(values.get("services"))
     rest = {key: item for key, item in values.items() if key != "services"}
     try:
         config = StackConfig.model_validate({**rest, "services": {}})
@@ -167,7 +174,9 @@ def load_stack_config(values: Mapping[str, Any]) -> StackConfig:
         if not (isinstance(asked, Mapping) and key in asked):
             problems.append(Problem(path, "names no service of this stack; remove it, or add the service"))
         elif not _IMAGE.fullmatch(image):
-            problems.append(Problem(path, f"{image!r} is refused: write name:version or name@sha256:digest"))
+            # Somebody's password may stand before the registry's name.
+            visible = "the value" if "@" in image.partition("/")[0] else repr(image)
+            problems.append(Problem(path, f"{visible} is refused: write name:version or name@sha256:digest"))
     if problems:
         raise ConfigurationError(problems)
     return config.model_copy(update={"services": services})

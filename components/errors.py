@@ -67,4 +67,5 @@ def _message(path: str, item: Any, known: Iterable[str]) -> str:
         said = str(item["ctx"]["error"])
         return said if isinstance(value, dict) else f"{shown(path, value)} is refused: {said}"
     advice = item["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    advice = advice.replace("String should match", "text that matches")
     return f"{shown(path, value)} is refused: it should be {advice}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -25,3 +25,5 @@ class HostFacts:
     home: str = "/"
     busy_ports: Mapping[int, str] = field(default_factory=dict)
     """Ports of the plan that somebody else listens on, and who."""
+    digest: Callable[[str], str | None] = field(default=lambda path: "", compare=False)
+    """What changes with the content of a file of the owner's; none where it cannot be read."""

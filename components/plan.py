@@ -21,6 +21,7 @@ from components.plan_checks import (
     check_needs,
     check_ports,
     check_routes,
+    check_secrets,
 )
 from components.runtimes.base import Capability, Runtime
 from components.spec import Requests, ServiceSpec
@@ -119,6 +120,7 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
     problems += circles
     problems += check_needs(list(specs.values()))
     problems += check_routes(requests)
+    problems += check_secrets(list(specs.values()), lambda path: facts.digest(path) is not None)
     problems += check_budget(
         list(specs.values()),
         memory,

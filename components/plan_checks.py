@@ -112,6 +112,19 @@ def check_needs(specs: Sequence[ServiceSpec]) -> list[Problem]:
     ]
 
 
+def check_secrets(specs: Sequence[ServiceSpec], readable: Callable[[str], bool]) -> list[Problem]:
+    """Refuse a secret that the owner was to give and that is not there."""
+    return [
+        Problem(
+            f"hearth:services.{spec.name}",
+            f"needs the file {ref.source}, which cannot be read here; correct the path, or who may read it",
+        )
+        for spec in specs
+        for ref in spec.secrets
+        if ref.source is not None and not readable(ref.source)
+    ]
+
+
 def check_routes(requests: Mapping[str, Requests]) -> list[Problem]:
     """Refuse two services on one path of the front door."""
     owners: dict[str, list[str]] = defaultdict(list)

@@ -12,10 +12,7 @@ _COLUMNS = ("service", "runs as", "memory", "cpus", "ports", "networks", "needs"
 
 
 def _ports(spec: ServiceSpec, containers: bool) -> str:
-    shown = [
-        f"{port.address}:{port.number}" if port.publish or not containers else f"({port.number})"
-        for port in spec.ports
-    ]
+    shown = [port.authority if port.publish or not containers else f"({port.number})" for port in spec.ports]
     return " ".join(shown) or "-"
 
 

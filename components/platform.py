@@ -37,7 +37,7 @@ class Platform(pulumi.ComponentResource):
         self._services: list[Service] = []
         self._runtime = runtime_for(config, facts, name)
         self.root = self._runtime.stack.root
-        self.secrets = SecretStore(self.root, self)
+        self.secrets = SecretStore(self.root, self, facts.digest)
 
     @classmethod
     def current(cls) -> Platform:
@@ -94,7 +94,7 @@ class Platform(pulumi.ComponentResource):
         """Service to address on the host, for every port that is open there."""
         shared = not self._runtime.containers
         return {
-            spec.name: f"{port.address}:{port.number}"
+            spec.name: port.authority
             for spec in self.plan.services
             for port in spec.ports
             if shared or port.publish

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pulumi
 
@@ -20,9 +20,12 @@ def fill(content: str, values: dict[str, str]) -> str:
 class SecretStore:
     """The secrets of one stack by name, created when first asked for."""
 
-    def __init__(self, root: str, parent: pulumi.Resource) -> None:
+    def __init__(
+        self, root: str, parent: pulumi.Resource, digest: Callable[[str], str | None] = lambda path: ""
+    ) -> None:
         self._root = root
         self._parent = parent
+        self._digest = digest
         self._known: dict[str, pulumi.Output[str]] = {}
 
     def value(self, ref: SecretRef) -> pulumi.Output[str]:
@@ -33,7 +36,14 @@ class SecretStore:
                 words += ["--kind", ref.kind]
             if ref.source:
                 words += ["--source", ref.source]
-            made = command(f"secret-{ref.name}", parent=self._parent, create=call(*words), secret=True)
+            made = command(
+                f"secret-{ref.name}",
+                parent=self._parent,
+                create=call(*words),
+                # A file of the owner's is read again when its content is another, a renewed certificate.
+                generation=self._digest(ref.source) if ref.source else None,
+                secret=True,
+            )
             self._known[ref.name] = pulumi.Output.secret(made.stdout.apply(str.strip))
         return self._known[ref.name]
 

@@ -38,7 +38,8 @@ class Package:
     apt: tuple[str, ...] = ()
     brew: tuple[str, ...] = ()
     installer: str | None = None
-    """Address of the vendor's own release archive; used when it answers."""
+    """Address of the vendor's own release archive for Linux; used when it answers. ``{machine}`` in it is
+    ``amd64`` or ``arm64``."""
     go: str | None = None
     """Name of a Go tools module under ``toolchain/``."""
     pypi: str | None = None
@@ -67,6 +68,12 @@ class Port:
     number: int
     publish: bool = False
     address: str = "127.0.0.1"
+
+    @property
+    def authority(self) -> str:
+        """``address:number`` as it stands in a URL."""
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{host}:{self.number}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,10 +217,6 @@ class ServiceSpec:
     """The databases that other services ask for are made here."""
     notes: tuple[str, ...] = ()
     """What the plan should tell its reader about this service."""
-
-    def port(self, name: str) -> Port:
-        """The port called ``name``. Raises ``KeyError`` when there is none."""
-        return {port.name: port for port in self.ports}[name]
 
     @property
     def secrets(self) -> tuple[SecretRef, ...]:

@@ -77,6 +77,7 @@ class Transaction:
     def run(self) -> str:
         """Change what must change, then run the tasks that are due."""
         service = self.document.service
+        self._require_own()
         reasons = self._reasons()
         if reasons:
             stdin.progress(f"{service}: {'; '.join(reasons)}")
@@ -90,6 +91,15 @@ class Transaction:
             self._start()
             notes.finish(self.document, tasks_done=False)
         return f"{service}: {'; '.join(reasons) if reasons else 'unchanged'}{self._tasks(due=bool(reasons))}"
+
+    def _require_own(self) -> None:
+        """Two stacks with one data directory would take each other's services, and data, for their own."""
+        known = self.notes.applied or self.notes.unfinished
+        if known and known.raw.get("stack") != self.document.raw.get("stack"):
+            raise HostError(
+                f"{self.document.service}: {self.document.home} is in use by stack {known.raw.get('stack')}; "
+                "nothing was changed. Give each stack a hearth:data of its own"
+            )
 
     def _own_ports(self) -> set[int]:
         """Ports that a running process of this service may hold; without notes, those it should hold."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import hashlib
 import os
 import platform
 import socket
@@ -36,6 +37,9 @@ def _taken(port: int) -> bool:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
+        except PermissionError:
+            # One that only root may open is not taken: Docker opens it for anybody.
+            return False
         except OSError:
             return True
     return False
@@ -70,14 +74,22 @@ def _own_container_ports(stack: str) -> set[int]:
     return {int(entry["HostPort"]) for binding in bindings for entry in binding or []}
 
 
-def busy_ports(ports: Iterable[int], stack: str, root: Path) -> dict[int, str]:
-    """Those of ``ports`` that somebody other than this stack listens on, and who."""
+def busy_ports(ports: Iterable[int], stack: str, root: Path, *, containers: bool = False) -> dict[int, str]:
+    """Those of ``ports`` that somebody other than this stack listens on, and who.
+
+    What the stack runs on the other kind of runtime counts as somebody else: it would still be there.
+    """
     taken = {port for port in ports if _taken(port)}
     if taken:
-        taken -= _own_native_ports(root)
-    if taken:
-        taken -= _own_container_ports(stack)
+        taken -= _own_container_ports(stack) if containers else _own_native_ports(root)
     return {port: _listener(port) for port in sorted(taken)}
+
+
+def _digest(path: str) -> str | None:
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+    except OSError:
+        return None
 
 
 def _user_namespaces() -> bool:
@@ -94,7 +106,7 @@ def _gpu_memory(memory: int) -> int | None:
     return memory * 2 // 3 if mac else None
 
 
-def measure(ports: Iterable[int], stack: str, data: str | None) -> HostFacts:
+def measure(ports: Iterable[int], stack: str, data: str | None, *, containers: bool = False) -> HostFacts:
     """The facts of this host for a stack that wants ``ports`` and keeps its data in ``data``."""
     root = data_root()
     superuser = os.geteuid() == 0
@@ -109,5 +121,6 @@ def measure(ports: Iterable[int], stack: str, data: str | None) -> HostFacts:
         gpu_memory=_gpu_memory(memory),
         user=getpass.getuser(),
         home=str(Path.home()),
-        busy_ports=busy_ports(ports, stack, Path(data or f"{root}/{stack}")),
+        digest=_digest,
+        busy_ports=busy_ports(ports, stack, Path(data or f"{root}/{stack}"), containers=containers),
     )

@@ -33,7 +33,7 @@ def url(config: StackConfig, urls: Mapping[str, str]) -> str:
     if name not in urls:
         raise Failure(f"{name} is not published; set its publish: true and run `pulumi up`")
     host, _, port = urls[name].rpartition(":")
-    reached = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
+    reached = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)
     scheme = "https" if getattr(config.services[name], "tls", None) else "http"
     return f"{scheme}://{reached}:{port}"
 

@@ -90,6 +90,7 @@ def access(outputs: Mapping[str, Any], door: str, url: str, routes: Mapping[str,
 
 def _accepts(address: str) -> bool:
     host, _, port = address.rpartition(":")
-    with contextlib.suppress(OSError), socket.create_connection((host, int(port)), _CONNECT_SECONDS):
+    there = (host.strip("[]"), int(port))
+    with contextlib.suppress(OSError), socket.create_connection(there, _CONNECT_SECONDS):
         return True
     return False

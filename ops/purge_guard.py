@@ -29,7 +29,7 @@ def processes(directory: Path) -> list[str]:
     below = (f"{directory}/", f"{directory.resolve()}/")
     found = []
     for process in psutil.process_iter():
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             words = [*process.cmdline(), f"{_working_directory(process)}/"]
             if any(path in word for path in below for word in words):
                 found.append(f"{process.name()} (process {process.pid})")

@@ -19,7 +19,7 @@ def _document(stack: str) -> Any:
 
     path = Path(f"Pulumi.{stack}.yaml")
     try:
-        return yaml.safe_load(path.read_text())
+        return yaml.safe_load(path.read_bytes())
     except FileNotFoundError:
         known = ", ".join(sorted(file.name.split(".")[1] for file in Path().glob("Pulumi.*.yaml")))
         raise Usage(f"{path}: not found; --stack names one of: {known or 'none is here'}") from None
@@ -58,7 +58,8 @@ def planned(stack: str) -> DeploymentPlan:
     from host.facts import measure
 
     config = load_stack_config(values(stack))
-    facts = measure([settings.port for settings in config.services.values()], stack, config.data)
+    ports = [settings.port for settings in config.services.values()]
+    facts = measure(ports, stack, config.data, containers=config.runtime == "docker")
     return build_plan(config, facts, runtime_for(config, facts, stack), stack)
 
 

@@ -12,6 +12,11 @@ from pathlib import Path
 SALT = "encryptionsalt:"
 
 
+def _text(path: Path) -> str:
+    # Not a word about a file that is no text: whoever reads its stack will say so.
+    return path.read_text("utf-8", errors="surrogateescape")
+
+
 def _lines(text: str) -> list[str]:
     """What the file says, apart from the salt, white space and quotes, which Pulumi rewrites."""
     kept = [line for line in text.splitlines() if not line.startswith(SALT)]
@@ -24,10 +29,10 @@ def unsalted(project: Path) -> Iterator[None]:
 
     A file with a salt of its own keeps it: its owner has secrets in it, or wants it there.
     """
-    before = {path: path.read_text() for path in project.glob("Pulumi.*.yaml")}
+    before = {path: _text(path) for path in project.glob("Pulumi.*.yaml")}
     yield
     for path, text in before.items():
-        if not path.exists() or SALT in text or (now := path.read_text()) == text:
+        if not path.exists() or SALT in text or (now := _text(path)) == text:
             continue
         if SALT in now and "secure:" not in now and _lines(now) == _lines(text):
-            path.write_text(text)
+            path.write_text(text, "utf-8", errors="surrogateescape")

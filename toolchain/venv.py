@@ -1,9 +1,12 @@
 """The project's virtual environment, made from its pinned requirements."""
 
 import hashlib
+import importlib
+import os
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from toolchain.locking import lock, write_whole
@@ -59,10 +62,31 @@ def installer(places: Places) -> list[str]:
 
 def _install(places: Places, files: list[Path]) -> None:
     uv = shutil.which("uv")
-    if not (places.venv / "bin" / "python").exists():
+    if not _whole(places.venv, uv):
+        if not uv and find_spec("ensurepip") is None:
+            _install_ensurepip()
+        # Also over what an attempt without ensurepip, or a killed one, left without pip.
         new = [uv, "venv", "--quiet", "--seed", "--python"] if uv else [sys.executable, "-m", "venv"]
         _run([*new, sys.executable, str(places.venv)] if uv else [*new, str(places.venv)])
     _run([*installer(places), *(argument for file in files for argument in ("-r", str(file)))])
+
+
+def _whole(venv: Path, uv: str | None) -> bool:
+    """Whether packages can be installed into it; a half-made one has a Python and no pip."""
+    pip = uv or any(venv.glob("lib/python*/site-packages/pip"))
+    return bool(pip) and (venv / "bin" / "python").exists()
+
+
+def _install_ensurepip() -> None:
+    """Debian keeps it in a package of its own, which a machine with only python3 has not."""
+    package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
+    apt = shutil.which("apt-get")
+    if not apt or os.geteuid() != 0:
+        raise SetupFailed(f"this Python makes no virtual environments: install {package}, then again")
+    say(f"installing {package}")
+    _run([apt, "update", "-qq"])
+    _run([apt, "install", "-y", "-qq", "--no-install-recommends", package])
+    importlib.invalidate_caches()
 
 
 def _run(command: list[str]) -> None:

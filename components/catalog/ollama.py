@@ -33,7 +33,7 @@ IMAGE = Image(repository="ollama/ollama", tag=VERSION)
 PACKAGE = Package(
     programs=("ollama",),
     brew=("ollama",),
-    installer=f"https://github.com/ollama/ollama/releases/download/v{VERSION}",
+    installer=f"https://github.com/ollama/ollama/releases/download/v{VERSION}/ollama-linux-{{machine}}.tar.zst",
     go="ollama",
 )
 # The server itself, without any model.

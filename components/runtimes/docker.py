@@ -137,6 +137,7 @@ class DockerRuntime:
                 {
                     "image": resolved["image"],
                     "volume": name,
+                    "owner": labels(self.stack.name, spec.name),
                     "uid": spec.security.uid,
                     "files": [
                         {
@@ -177,6 +178,7 @@ class DockerRuntime:
             return []
         values = {
             "volume": config_volume(stack, spec) if files else None,
+            "owner": labels(stack, spec.name),
             # No resource of its own: a configuration that comes back before its volume was deleted
             # would be deleted under the container that uses it again.
             "labels": config_labels(stack, spec),
@@ -241,7 +243,9 @@ class DockerRuntime:
             "tasks": [asdict(task) for task in spec.tasks],
         }
         return command(
-            spec.name,
+            # Not the name that native runtimes use: a stack that leaves them has their command deleted,
+            # which stops the process, where one of the same name would only be updated.
+            f"{spec.name}-ready",
             parent=parent,
             create=call("ready"),
             stdin=document(gate),

@@ -49,6 +49,8 @@ def _wait(daemon: Any, service: str, name: str, health: Mapping[str, Any]) -> An
         restarts = container.attrs["RestartCount"] - first
         if _healthy(container, unwatched_since=None if restarts else began):
             return container
+        if _answers(container, health.get("test") or ()):
+            return container
         dead = _dead(container, restarts)
         if dead or time.monotonic() > deadline:
             why = dead or f"no healthy answer within {patience:g} s; the last: {_last_probe(container)}"

@@ -39,6 +39,7 @@ def deliver(document: Mapping[str, Any]) -> str:
         if volume and document.get("labels"):
             daemon.volumes.create(volume, labels=document["labels"])
         names = list(dict.fromkeys([*([volume] if volume else []), *owned]))
+        _require_own(daemon, names, document.get("owner") or {})
         helper = daemon.containers.create(
             document["image"],
             command=["true"],
@@ -76,6 +77,18 @@ def _fill(helper: Any, volume: str, uid: int, wanted: Mapping[str, Entry]) -> st
     entries = {GENERATION: Entry(generation.encode(), 0o400), **wanted, **stale}
     helper.put_archive(MOUNTS, pack(uid, {volume: entries}))
     return generation
+
+
+def _require_own(daemon: Any, names: list[str], owner: Mapping[str, str]) -> None:
+    """Refuse volumes that another stack or service has labelled: their names may fall together."""
+    for name in names:
+        found = daemon.volumes.get(name).attrs.get("Labels") or {}
+        others = {key: found[key] for key in owner if found.get(key, owner[key]) != owner[key]}
+        if others:
+            whose = ", ".join(f"{key}={value}" for key, value in sorted(others.items()))
+            raise HostError(
+                f"volume {name} belongs to {whose}; nothing was changed. Give the service another name"
+            )
 
 
 def _relative(path: str) -> str:

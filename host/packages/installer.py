@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import platform
 import subprocess
+import sys
 from pathlib import Path
 
-from host.packages import unpacked
+from host.packages import search, unpacked
 from host.packages.request import Request, Unavailable
 from host.stdin import progress
 
 REACH_SECONDS = 3
 READ_SECONDS = 60
 CHUNK = 1 << 20
+MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def provide(request: Request) -> dict[str, Path]:
@@ -20,7 +23,12 @@ def provide(request: Request) -> dict[str, Path]:
 
     Raises ``Unavailable`` when the server does not answer at once, or the archive is not the one pinned.
     """
-    address, _, checksum = str(request.installer).partition("#sha256=")
+    machine = MACHINES.get(platform.machine())
+    if sys.platform != "linux" or machine is None:
+        raise Unavailable(f"no archive for {sys.platform} {platform.machine()}")
+    address, _, checksum = str(request.installer).replace("{machine}", machine).partition("#sha256=")
+    if address.endswith(".zst") and not search.executable("zstd"):
+        raise Unavailable(f"zstd is not here to unpack {address}; install it for the vendor's own build")
     target = unpacked.target(request, hashlib.sha256(str(request.installer).encode()).hexdigest()[:12])
     if not target.is_dir():
         with unpacked.building(target) as directory:
@@ -61,5 +69,7 @@ def _download(name: str, address: str, archive: Path) -> str:
                     told = size
                     progress(f"{name}: {size >> 20} MiB downloaded")
     except (httpx.HTTPError, OSError) as error:
-        raise Unavailable(f"{address} cannot be reached ({type(error).__name__})") from error
+        status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
+        why = f"answers with status {status}" if status else f"cannot be reached ({type(error).__name__})"
+        raise Unavailable(f"{address} {why}") from error
     return digest.hexdigest()

@@ -35,6 +35,11 @@ def component(runtime: str, service: str) -> Registration:
     return recorded(runtime).named(service, f"hearth:service:{entries()[service].class_name}")
 
 
+def gate_name(service: str, runtime: str) -> str:
+    """Of the resource that exists once the service answers."""
+    return f"{service}-ready" if runtime == "docker" else service
+
+
 @every_runtime
 @every_service
 def test_is_one_component_inside_the_platform(service: str, runtime: str) -> None:
@@ -46,7 +51,7 @@ def test_is_one_component_inside_the_platform(service: str, runtime: str) -> Non
 @every_service
 def test_makes_its_resources_inside_its_component(service: str, runtime: str) -> None:
     names = [found.name for found in recorded(runtime).below(component(runtime, service))]
-    assert service in names
+    assert gate_name(service, runtime) in names
     assert all(name == service or name.startswith(f"{service}-") for name in names)
 
 
@@ -78,7 +83,7 @@ def test_the_platform_registers_its_plan(runtime: str) -> None:
 def test_starts_when_what_it_needs_answers(service: str, runtime: str) -> None:
     found = recorded(runtime)
     for need in planned(runtime)[service].needs:
-        gate = found.named(need, COMMAND)
+        gate = found.named(gate_name(need, runtime), COMMAND)
         reached = {
             urn for resource in found.below(component(runtime, service)) for urn in resource.dependencies
         }

@@ -157,3 +157,10 @@ def test_ready_gives_up_early_and_says_why(machine: Machine, engine: Any) -> Non
 def test_a_daemon_out_of_reach_is_named(machine: Machine) -> None:
     machine.env["DOCKER_HOST"] = "unix:///nonexistent.sock"
     assert "set DOCKER_HOST" in refused(machine, "volume-files", document({"a": "x"}))
+
+
+def test_a_volume_that_another_stack_owns_is_left_alone(machine: Machine, engine: Any) -> None:
+    engine.volumes.create("th-conf", labels={"hearth.stack": "theirs", "hearth.service": "redis"})
+    mine = {"hearth.stack": "mine", "hearth.service": "redis"}
+    assert "belongs to hearth.stack=theirs" in refused(machine, "volume-files", document({"a": "b"}, owner=mine))
+    ok(machine, "volume-files", document({"a": "b"}, owner={**mine, "hearth.stack": "theirs"}))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from support.mocks import Recorder
-from support.stacks import GIB, RUNTIMES, everything, facts, record
+from support.stacks import GIB, RUNTIMES, everything, facts, record, values
 
 
 def snapshot(recorder: Recorder) -> dict[str, Any]:
@@ -58,3 +58,11 @@ def test_the_figures_of_the_host_reach_no_resource_that_they_are_not_for() -> No
     stack = everything("docker")
     stack["services"]["nginx"] = {"cpus": 1}
     assert changed(record(stack), record(stack, facts(memory=32 * GIB, cpus=64))) == set()
+
+
+def test_leaving_a_native_runtime_deletes_the_command_that_stops_the_process() -> None:
+    service = {"redis": {"memory": "64MiB"}}
+    native, containers = record(values("supervisord", service)), record(values("docker", service))
+    stops = {found.urn for found in native if "host remove" in str(found.inputs.get("delete"))}
+    assert stops
+    assert not stops & set(containers.by_urn)

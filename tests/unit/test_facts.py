@@ -45,6 +45,8 @@ def test_the_stacks_own_port_is_not_busy(taken: int, tmp_path: Path) -> None:
     (tmp_path / "redis").mkdir()
     notes.finish(documents.parse(applied), tasks_done=True)
     assert busy_ports([taken], "none", tmp_path) == {}
+    # The same stack on containers would find it still running.
+    assert busy_ports([taken], "none", tmp_path, containers=True) == {taken: psutil.Process().name()}
 
 
 def test_data_lies_with_the_system_or_with_the_user(monkeypatch: pytest.MonkeyPatch) -> None:

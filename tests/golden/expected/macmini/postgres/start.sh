@@ -15,6 +15,10 @@ if [ ! -s "$data/PG_VERSION" ]; then
     initdb --pgdata="$data.partial" --username=postgres --auth-local=peer --auth-host=scram-sha-256 \
         --locale=C --locale-provider=builtin --builtin-locale=C.UTF-8 \
         --encoding=UTF8 --data-checksums
+    if [ "$(cat "$data.partial/PG_VERSION")" != 18 ]; then
+        echo "these programs are PostgreSQL $(cat "$data.partial/PG_VERSION"), and version 18 is asked for" >&2
+        exit 1
+    fi
     sync
     mv "$data.partial" "$data"
 fi
