@@ -81,8 +81,9 @@ def _fill(helper: Any, volume: str, uid: int, wanted: Mapping[str, Entry]) -> st
 
 def _require_own(daemon: Any, names: list[str], owner: Mapping[str, str]) -> None:
     """Refuse volumes that another stack or service has labelled: their names may fall together."""
+    labels = {volume.name: volume.attrs.get("Labels") or {} for volume in daemon.volumes.list()}
     for name in names:
-        found = daemon.volumes.get(name).attrs.get("Labels") or {}
+        found = labels.get(name, {})
         others = {key: found[key] for key in owner if found.get(key, owner[key]) != owner[key]}
         if others:
             whose = ", ".join(f"{key}={value}" for key, value in sorted(others.items()))
