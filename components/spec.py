@@ -229,8 +229,8 @@ class Watch:
 
     @property
     def password(self) -> SecretRef:
-        """The account's password."""
-        return SecretRef(name=f"{self.service}-watch")
+        """The account's password; with the dot it is nobody else's, for no service or database has one."""
+        return SecretRef(name=f"{self.service}.watch")
 
 
 Offer = Literal["routes", "probes", "alerts"]

@@ -53,7 +53,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
     """One exporter of one Redis."""
     (watch,) = requests(settings).watches
     target = context.endpoint(settings.watches)
-    # The program looks its password up by address: up to 1.45 without, then with the account's name.
+    # The program looks its password up by address: 1.45 without the account's name, 1.74 with it.
     addresses = (f"redis://{target}", f"redis://{watch.account}@{target}")
     passwords = json.dumps(dict.fromkeys(addresses, "@@password@@")) + "\n"
     return ServiceSpec(

@@ -134,12 +134,12 @@ def test_every_rule_can_be_evaluated(stack: Workbench) -> None:
 
 
 def test_the_accounts_of_the_exporters_see_nothing_else(stack: Workbench) -> None:
-    client = redis.Redis(port=REDIS, username="hearth-watch", password=stack.secret("redis-watch"))
+    client = redis.Redis(port=REDIS, username="hearth-watch", password=stack.secret("redis.watch"))
     assert client.info()["redis_version"]
     for attempt in (lambda: client.get("key"), lambda: client.config_get("*"), lambda: client.acl_list()):
         with pytest.raises(redis.exceptions.NoPermissionError):
             attempt()
-    address = f"host=127.0.0.1 port={POSTGRES} user=hearth-watch password={stack.secret('postgres-watch')}"
+    address = f"host=127.0.0.1 port={POSTGRES} user=hearth-watch password={stack.secret('postgres.watch')}"
     with psycopg.connect(f"{address} dbname=postgres") as connection:
         assert connection.execute("SELECT count(*) FROM pg_stat_activity").fetchone()[0] > 0
         with pytest.raises(psycopg.errors.InsufficientPrivilege):

@@ -128,6 +128,19 @@ def test_an_account_is_made_only_for_whoever_asks_for_one() -> None:
     assert "stub_status" not in text(service("nginx", {"nginx": {}}), "nginx.conf")
 
 
+def test_the_password_of_an_account_is_that_of_nobody_else() -> None:
+    stack = {
+        "redis": {}, "redis-watch": {"type": "redis", "port": 7000}, "redis-exporter": {},
+        "postgres": {"databases": [{"name": "app"}, {"name": "watch"}]}, "postgres-exporter": {},
+    }  # fmt: skip
+    for name in ("redis", "postgres"):
+        own = set(service(name, stack).secrets)
+        exporter = set(service(f"{name}-exporter", stack).secrets)
+        assert exporter <= own
+        assert len(own) == (2 if name == "redis" else 3)
+        assert not exporter & set(service("redis-watch", stack).secrets)
+
+
 def test_the_account_on_redis_may_read_no_key_and_no_setting() -> None:
     line = text(service("redis"), "users.acl").splitlines()[-1].split()
     assert line[:4] == ["user", "hearth-watch", "on", ">@@watch@@"]

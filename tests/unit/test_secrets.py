@@ -47,8 +47,8 @@ def test_every_secret_is_delivered_as_a_marked_input(runtime: str) -> None:
     found = recorded(runtime)
     made = {resource.name for resource in found if resource.name.startswith("secret-")}
     assert made == {
-        "secret-nginx-basic-auth", "secret-nginx-tls", "secret-postgres-app", "secret-postgres-watch",
-        "secret-redis", "secret-redis-watch",
+        "secret-nginx-basic-auth", "secret-nginx-tls", "secret-postgres-app", "secret-postgres.watch",
+        "secret-redis", "secret-redis.watch",
     }  # fmt: skip
     delivered = json.dumps([resource.inputs for resource in found if resource.name.endswith("-secrets")])
     for name in made:
