@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.spec import Database, Requests, Route
+from components.spec import Database, Offer, Requests, Route, Watch
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,17 @@ class Context:
         """Every route that the stack's services publish, longest prefix first."""
         found = [(name, route) for name, asked in self.requests.items() for route in asked.routes]
         return sorted(found, key=lambda pair: (-len(pair[1].prefix), pair[1].prefix))
+
+    def offering(self, offer: Offer) -> list[str]:
+        """The services of the stack that offer this to the others, by name."""
+        return sorted(name for name, asked in self.requests.items() if offer in asked.offers)
+
+    def watches(self) -> list[Watch]:
+        """Who asks to see this service's own statistics: each different wish once."""
+        found = {watch for asked in self.requests.values() for watch in asked.watches}
+        return sorted(
+            (watch for watch in found if watch.service == self.service), key=lambda watch: watch.port or 0
+        )
 
     def databases(self) -> list[Database]:
         """Every database that the stack's services ask for, by name."""

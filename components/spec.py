@@ -19,6 +19,8 @@ class Image:
     repository: str
     tag: str
     digest: str | None = None
+    program: str | None = None
+    """Where the image keeps the process's program, when that is not on its PATH."""
 
     @property
     def reference(self) -> str:
@@ -48,6 +50,8 @@ class Package:
     """Directory of the programs inside that wheel."""
     probe: tuple[str, ...] = ()
     """Command that exits 0 only where the programs found are fit, e.g. the right major version."""
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Program to the other name under which a distribution installs it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +114,11 @@ class ConfigFile:
 
 @dataclass(frozen=True, kw_only=True)
 class HealthCheck:
-    """How to ask the service whether it answers: a command, or an HTTP GET of ``http``."""
+    """How to ask the service whether it answers: a command, or an HTTP GET of ``http``.
+
+    With both, the command is for containers: an image that holds one program and nothing else has
+    no client to ask with.
+    """
 
     argv: tuple[str, ...] = ()
     http: str | None = None
@@ -169,6 +177,8 @@ class Route:
     basic_auth: bool = False
     strip_prefix: bool = True
     max_body: str = "16m"
+    probe: str | None = None
+    """Path below the prefix that answers a GET with 2xx whenever the service is well."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,11 +195,59 @@ class Database:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Scrape:
+    """Metrics that a service exposes, in the text format of Prometheus."""
+
+    port: int | None = None
+    """Number of another port than the service's own."""
+    path: str = "/metrics"
+    alive: str | None = None
+    """Name of a metric that is 1 while what the metrics tell of answers, and 0 otherwise."""
+    latency: str | None = None
+    """Name of a histogram of the seconds that a request takes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """An address of the service that answers a GET with 2xx whenever the service is well."""
+
+    path: str
+    scheme: Literal["http", "https"] = "http"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """A look at a neighbour's own statistics and at nothing else.
+
+    The neighbour makes an account called ``hearth-watch`` for it, which no database's role can be
+    called, or opens ``port`` for it.
+    """
+
+    service: str
+    port: int | None = None
+    account: str = "hearth-watch"
+
+    @property
+    def password(self) -> SecretRef:
+        """The account's password; with the dot it is nobody else's, for no service or database has one."""
+        return SecretRef(name=f"{self.service}.watch")
+
+
+Offer = Literal["routes", "probes", "alerts"]
+"""Leads anybody to the services behind it; asks any address whether it answers; takes alerts."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Requests:
-    """What a service asks of its neighbours; known from its settings alone."""
+    """What a service asks of its neighbours and offers them; known from its settings alone."""
 
     routes: tuple[Route, ...] = ()
     databases: tuple[Database, ...] = ()
+    scrapes: tuple[Scrape, ...] = ()
+    probes: tuple[Probe, ...] | None = None
+    """Where to ask whether it is well; whether its own port accepts connections if not said."""
+    watches: tuple[Watch, ...] = ()
+    offers: tuple[Offer, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from math import ceil
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -20,7 +20,9 @@ from components.spec import (
     Image,
     Package,
     Port,
+    Probe,
     Process,
+    Requests,
     Resources,
     SecretRef,
     Security,
@@ -73,6 +75,19 @@ def certificate(settings: Settings, service: str) -> SecretRef | None:
     return SecretRef(name=f"{service}-tls", kind="file", source=settings.tls)
 
 
+def requests(settings: Settings) -> Requests:
+    """Where it can be asked whether it is well, and that it leads to the services behind it."""
+    if settings.publish and settings.address not in ("127.0.0.1", "0.0.0.0"):
+        # Bound to that address alone where there are no containers, so that neighbours may not reach it.
+        return Requests(probes=())
+    scheme: Literal["http", "https"] = "https" if settings.tls else "http"
+    return Requests(
+        probes=(Probe(path="/healthz", scheme=scheme),),
+        # Behind a password nobody can ask through it whether a service is well.
+        offers=() if settings.basic_auth else ("routes",),
+    )
+
+
 def spec(settings: Settings, context: Context) -> ServiceSpec:
     """One nginx that leads to every route of the stack."""
     routes = [
@@ -88,6 +103,8 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
     host = f"[{bind}]" if ":" in bind else bind
     tls = certificate(settings, context.service)
     guarded = settings.basic_auth or any(item["route"].basic_auth for item in routes)
+    # Only for its exporter, and never published.
+    status_ports = [watch.port for watch in context.watches() if watch.port]
     configuration = render(
         "nginx/nginx.conf.j2",
         settings=settings,
@@ -95,6 +112,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         routes=routes,
         bind=host,
         tls=tls,
+        status_ports=status_ports,
         workers=max(1, min(4, ceil(settings.cpus or context.host_cpus))),
     )
     secret_files = []
@@ -136,6 +154,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
                 publish=settings.publish,
                 address=settings.address,
             ),
+            *(Port(name=f"status-{number}", number=number) for number in status_ports),
         ),
         files=(ConfigFile(path=context.path("nginx.conf"), content=configuration), *secret_files),
         needs=tuple(dict.fromkeys(item["service"] for item in routes)),

@@ -17,6 +17,7 @@ from components.spec import (
     Image,
     Package,
     Port,
+    Probe,
     Process,
     Requests,
     Resources,
@@ -118,8 +119,9 @@ def memory_needed(settings: Settings) -> int:
 
 def requests(settings: Settings) -> Requests:
     """Ollama's own API and its OpenAI-compatible one, on the front door."""
-    api = Route(prefix="/ollama/", stream=True, max_body="64m")
-    return Requests(routes=(api,))
+    api = Route(prefix="/ollama/", stream=True, max_body="64m", probe="api/version")
+    # Probes alone: Ollama has no metrics of its own.
+    return Requests(routes=(api,), probes=(Probe(path="/api/version"),))
 
 
 def _tasks(settings: Settings) -> tuple[Task, ...]:

@@ -26,6 +26,7 @@ from components.spec import (
     ServiceSpec,
     Task,
     Volume,
+    Watch,
 )
 from components.units import Bytes, Count, PortNumber, format_bytes
 
@@ -139,6 +140,7 @@ def package(version: int) -> Package:
 def spec(settings: Settings, context: Context) -> ServiceSpec:
     """One PostgreSQL server, its roles and databases."""
     databases = context.databases()
+    watch = next(iter(context.watches()), None)
     client = ("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", "postgres")
 
     def file(name: str, **values: object) -> str:
@@ -183,8 +185,9 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
             ConfigFile(path=context.path("start.sh"), content=file("start.sh"), executable=True),
             ConfigFile(
                 path=context.secret_path("roles.sql"),
-                content=file("roles.sql", databases=databases),
-                secrets={database.name: database.password for database in databases},
+                content=file("roles.sql", databases=databases, watch=watch, watcher=Watch.account),
+                secrets={database.name: database.password for database in databases}
+                | ({watch.account: watch.password} if watch else {}),
             ),
         ),
         serves_databases=True,

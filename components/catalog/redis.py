@@ -60,6 +60,7 @@ def maxmemory(settings: Settings) -> int:
 def spec(settings: Settings, context: Context) -> ServiceSpec:
     """One Redis server with an ACL file, its limit and its persistence."""
     password = SecretRef(name=context.service)
+    watch = next(iter(context.watches()), None)
     configuration = render(
         "redis/redis.conf.j2",
         settings=settings,
@@ -97,8 +98,8 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
             ConfigFile(path=context.path("redis.conf"), content=configuration),
             ConfigFile(
                 path=context.secret_path("users.acl"),
-                content=render("redis/users.acl.j2"),
-                secrets={"password": password},
+                content=render("redis/users.acl.j2", watch=watch),
+                secrets={"password": password} | ({"watch": watch.password} if watch else {}),
             ),
             ConfigFile(
                 path=context.secret_path("password"),

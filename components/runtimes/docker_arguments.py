@@ -49,7 +49,7 @@ def go_duration(seconds: int) -> str:
 
 def health_test(health: HealthCheck) -> list[str]:
     """Docker's ``CMD`` or ``CMD-SHELL`` form. Images bring curl or wget, not always both."""
-    if health.http is None:
+    if health.argv or health.http is None:
         return ["CMD", *health.argv]
     url = shlex.quote(health.http)
     return [
@@ -86,7 +86,7 @@ def container_arguments(
         "name": f"{stack}-{spec.name}",
         "hostname": spec.name,
         "image": image.image_id,
-        "entrypoints": [program],
+        "entrypoints": [spec.image.program or program],
         "command": rest,
         "envs": [f"{key}={value}" for key, value in sorted(spec.process.env.items())],
         "user": f"{spec.security.uid}:{spec.security.uid}",

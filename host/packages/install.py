@@ -33,13 +33,13 @@ def package(request: Request) -> str:
         if result:
             return result
         reasons: list[str] = []
-        for found in search.candidates(request.programs):
+        for found in search.candidates(request):
             source = str(next(iter(found.values())).parent)
             result = _try(request, source, lambda found=found: found, reasons)
             if result:
                 return result
         if not reasons:
-            reasons.append(f"not on this machine: {', '.join(search.missing(request.programs))}")
+            reasons.append(f"not on this machine: {', '.join(search.missing(request))}")
         for name in SOURCES:
             if getattr(request, name):
                 provide = import_module(f"host.packages.{name}").provide

@@ -32,6 +32,7 @@ class Request:
     pypi: str | None
     pypi_bin: str | None
     probe: tuple[str, ...]
+    aliases: Mapping[str, str]
 
     @property
     def digest(self) -> str:
@@ -56,4 +57,5 @@ def parse(raw: Mapping[str, Any]) -> Request:
         raise HostError(f"{raw['name']}: the document names no programs")
     many = {key: tuple(raw.get(key) or ()) for key in ("programs", "apt", "brew", "probe")}
     one = {key: raw.get(key) or None for key in ("installer", "go", "pypi", "pypi_bin")}
-    return Request(root=Path(raw["root"]), name=raw["name"], **many, **one)
+    aliases = dict(raw.get("aliases") or {})
+    return Request(root=Path(raw["root"]), name=raw["name"], aliases=aliases, **many, **one)

@@ -26,32 +26,33 @@ def find(request: Request) -> dict[str, Path]:
 
     Raises ``Unavailable`` when one is missing, or is out of reach for service accounts.
     """
-    for found in candidates(request.programs):
+    for found in candidates(request):
         return found
-    raise Unavailable(f"{', '.join(missing(request.programs))} not found on this machine")
+    raise Unavailable(f"{', '.join(missing(request))} not found on this machine")
 
 
-def candidates(programs: tuple[str, ...]) -> list[dict[str, Path]]:
+def candidates(request: Request) -> list[dict[str, Path]]:
     """Ways to have all programs, best first: newest directory that has all, then a mixture."""
-    places = [place for place in directories() if any(_fit(place / program) for program in programs)]
-    whole = [
-        {program: place / program for program in programs}
-        for place in places
-        if all(_fit(place / program) for program in programs)
-    ]
-    mixed = {
-        program: place / program
-        for place in reversed(places)
-        for program in programs
-        if _fit(place / program)
-    }
-    return whole + ([mixed] if len(mixed) == len(programs) and not whole else [])
+    found = [_programs(request, place) for place in directories()]
+    whole = [programs for programs in found if len(programs) == len(request.programs)]
+    mixed = {program: path for programs in reversed(found) for program, path in programs.items()}
+    return whole + ([mixed] if len(mixed) == len(request.programs) and not whole else [])
 
 
-def missing(programs: tuple[str, ...]) -> list[str]:
+def missing(request: Request) -> list[str]:
     """Those that no directory has."""
-    places = directories()
-    return [program for program in programs if not any(_fit(place / program) for place in places)]
+    found = {program for place in directories() for program in _programs(request, place)}
+    return [program for program in request.programs if program not in found]
+
+
+def _programs(request: Request, place: Path) -> dict[str, Path]:
+    """What ``place`` has of the programs, under their own names or the distribution's."""
+    return {
+        program: place / name
+        for program in request.programs
+        for name in (request.aliases.get(program, program), program)
+        if _fit(place / name)
+    }
 
 
 def directories() -> list[Path]:

@@ -55,6 +55,14 @@ def test_configuration_is_accepted(runtime: str, options: dict, tmp_path: Path, 
     assert verdict(front_door(runtime, options, tmp_path), tmp_path, certificate) == ""
 
 
+@pytest.mark.parametrize("runtime", ["docker", "supervisord"])
+def test_a_status_page_for_an_exporter_is_accepted(runtime: str, tmp_path: Path, certificate: str) -> None:
+    stack = values(runtime, {"nginx": {}, "nginx-exporter": {}}, data=str(tmp_path / "stack"))
+    spec = plan(stack).service("nginx")
+    assert "stub_status" in spec.files[0].content
+    assert verdict(spec, tmp_path, certificate) == ""
+
+
 def test_a_front_door_to_nowhere_is_accepted(tmp_path: Path, certificate: str) -> None:
     spec = plan(values("docker", {"nginx": {}})).service("nginx")
     assert verdict(spec, tmp_path, certificate) == ""

@@ -1,4 +1,4 @@
-"""What four stacks write, line by line.
+"""What five stacks write, line by line.
 
 ``HEARTH_UPDATE_GOLDEN=1 pytest tests/golden`` writes the files again; the difference is for a person to read.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from support.rendered import services
-from support.stacks import plan, record, stack_file
+from support.stacks import plan, record, stack_file, values
 
 from components.plan_table import as_text
 from components.runtimes.native import apply_document
@@ -68,7 +68,17 @@ def dev() -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("render", [local, dev, systemd, macmini], ids=lambda render: render.__name__)
+def monitored() -> dict[str, str]:
+    exporters = ("node", "redis", "postgres", "nginx", "blackbox")
+    names = ["redis", "postgres", "nginx", "prometheus", "alertmanager"]
+    return files_of(
+        values("docker", {name: {} for name in [*names, *(f"{kind}-exporter" for kind in exporters)]})
+    )
+
+
+@pytest.mark.parametrize(
+    "render", [local, dev, systemd, macmini, monitored], ids=lambda render: render.__name__
+)
 def test_files_are_as_expected(render: Callable[[], dict[str, str]]) -> None:
     directory = EXPECTED / render.__name__
     rendered = render()

@@ -209,3 +209,9 @@ def test_kegs_of_homebrew_are_searched_newest_first(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(search, "VERSIONED", ((str(tmp_path), "*/bin"),))
     found = [place.parent.name for place in search.directories() if tmp_path in place.parents]
     assert found == ["postgresql@18", "postgresql@16", "postgresql@9"]
+
+
+def test_a_program_is_found_under_the_name_that_a_distribution_gives_it(machine: Machine, root: Path) -> None:
+    document = ask(root, "list", programs=["list-files"], aliases={"list-files": "ls"})
+    assert ok(machine, document).startswith("list-files")
+    assert (root / "bin/list-files").resolve() == Path("/usr/bin/ls").resolve()

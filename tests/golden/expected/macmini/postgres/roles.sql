@@ -6,6 +6,7 @@ ALTER ROLE "app" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWOR
 SELECT 'CREATE DATABASE "app" OWNER "app"' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'app') \gexec
 REVOKE ALL ON DATABASE "app" FROM PUBLIC;
 GRANT ALL ON DATABASE "app" TO "app";
+SELECT 'ALTER ROLE "hearth-watch" NOLOGIN' WHERE EXISTS (SELECT FROM pg_roles WHERE rolname = 'hearth-watch') \gexec
 \connect "app"
 SET client_min_messages = 'warning';
 CREATE EXTENSION IF NOT EXISTS "vector";
