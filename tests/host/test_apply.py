@@ -157,7 +157,9 @@ def test_tasks_run_in_order_again_after_a_change_and_only_then(machine: Machine)
     port = free_port()
 
     def document(word: str) -> dict:
-        add = lambda text: ["sh", "-c", f"echo {text} $WORD >> {log}"]  # noqa: E731
+        def add(text: str) -> list[str]:
+            return ["sh", "-c", f"echo {text} $WORD >> {log}"]
+
         return machine.web(
             port,
             env={"WORD": "up"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import http.server
 import os
@@ -132,7 +133,7 @@ def test_an_archive_is_taken_from_its_server_only_as_pinned(root: Path, tmp_path
     archive = tmp_path / "tool.tgz"
     with tarfile.open(archive, "w:gz") as tar:
         tar.add(program, arcname="bin/tool")
-    handler = lambda *arguments: http.server.SimpleHTTPRequestHandler(*arguments, directory=str(tmp_path))  # noqa: E731
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}/tool.tgz"

@@ -1,5 +1,6 @@
 """What a resource type offers to the provider that serves it."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,21 +46,22 @@ class NotReady(Exception):
         self.identity, self.outputs, self.inputs, self.reason = identity, outputs, inputs, reason
 
 
-class ResourceType:
+class ResourceType(ABC):
     """One resource type. `urn` is passed for messages; `preview` means that nothing may be touched."""
 
+    @abstractmethod
     def check(self, inputs: Properties, context: CheckContext) -> tuple[Properties, dict[str, str]]:
         """The inputs to store, and a sentence for each property that is wrong."""
-        raise NotImplementedError
 
+    @abstractmethod
     def diff(self, old_inputs: Properties, old_outputs: Properties, inputs: Properties) -> DiffResult:
         """What would change."""
-        raise NotImplementedError
 
+    @abstractmethod
     def create(self, urn: str, inputs: Properties, preview: bool) -> tuple[str, Properties]:
         """Create the resource: its identity and outputs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def update(
         self,
         urn: str,
@@ -70,12 +72,11 @@ class ResourceType:
         preview: bool,
     ) -> Properties:
         """Change the resource in place: its new outputs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, identity: str, inputs: Properties, old: Properties) -> tuple[str, Properties, Properties]:
         """The identity (empty if it is gone), outputs and inputs as they really are."""
-        raise NotImplementedError
 
+    @abstractmethod
     def delete(self, urn: str, identity: str, old: Properties) -> None:
         """Remove the resource."""
-        raise NotImplementedError

@@ -2,7 +2,8 @@
 
 import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +14,8 @@ DEFAULT_HOST = "unix:///var/run/docker.sock"
 TIMEOUT_SECONDS = 1200
 # What the engine itself adds to a provider's configuration.
 ENGINE_KEYS = {"version", "pluginDownloadURL"}
+# A container that is going away still holds its network and its volumes for a moment.
+REMOVE_SECONDS = 30
 
 
 class Daemon:
@@ -75,6 +78,24 @@ def missing(error: OperationFailed) -> bool:
     import docker
 
     return isinstance(error.__cause__, docker.errors.NotFound)
+
+
+def remove_once_free(daemon: Daemon, remove: Callable[[Any], None], busy: str) -> None:
+    """Call `remove` with the client until the daemon stops saying `busy`; fine when there is nothing.
+
+    Raises `OperationFailed` for every other refusal, and for this one after 30 s.
+    """
+    deadline = time.monotonic() + REMOVE_SECONDS
+    while True:
+        try:
+            with daemon.api() as api:
+                return remove(api)
+        except OperationFailed as failure:
+            if missing(failure):
+                return
+            if busy not in str(failure) or time.monotonic() > deadline:
+                raise
+        time.sleep(0.5)
 
 
 def labels_of(entries: list[dict[str, str]]) -> dict[str, str]:

@@ -1,10 +1,9 @@
 """`docker:index/network:Network`."""
 
 import json
-import time
 from typing import Any
 
-from toolchain.host.docker.client import Daemon, labels_of, labels_to, missing
+from toolchain.host.docker.client import Daemon, labels_of, labels_to, missing, remove_once_free
 from toolchain.host.docker.inputs import autoname, complete, difference, problems, result
 from toolchain.host.docker.schema import NETWORK
 from toolchain.host.resource import CheckContext, DiffResult, OperationFailed, Properties, ResourceType
@@ -12,8 +11,6 @@ from toolchain.host.wire import UNKNOWN
 
 META = json.dumps({"schema_version": "1"})
 COMPUTED = ("driver", "internal", "ipamConfigs", "options", "scope")
-# A container that is going away still holds its endpoint for a moment.
-REMOVE_SECONDS = 30
 ADDRESSES = {
     "subnet": "Subnet",
     "ipRange": "IPRange",
@@ -84,18 +81,7 @@ class Network(ResourceType):
 
     def delete(self, urn: str, identity: str, old: Properties) -> None:
         """Remove it once its last container has let go of it."""
-        deadline = time.monotonic() + REMOVE_SECONDS
-        while True:
-            try:
-                with self._daemon.api() as api:
-                    api.remove_network(identity)
-                    return
-            except OperationFailed as failure:
-                if missing(failure):
-                    return
-                if "has active endpoints" not in str(failure) or time.monotonic() > deadline:
-                    raise
-            time.sleep(0.5)
+        remove_once_free(self._daemon, lambda api: api.remove_network(identity), "has active endpoints")
 
 
 def _ipam(full: Properties) -> dict[str, Any] | None:

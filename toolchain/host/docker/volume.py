@@ -1,17 +1,15 @@
 """`docker:index/volume:Volume`."""
 
 import json
-import time
 from typing import Any
 
-from toolchain.host.docker.client import Daemon, labels_of, labels_to, missing
+from toolchain.host.docker.client import Daemon, labels_of, labels_to, missing, remove_once_free
 from toolchain.host.docker.inputs import autoname, complete, difference, problems, result
 from toolchain.host.docker.schema import VOLUME
 from toolchain.host.resource import CheckContext, DiffResult, OperationFailed, Properties, ResourceType
 from toolchain.host.wire import UNKNOWN
 
 META = json.dumps({"schema_version": "1"})
-REMOVE_SECONDS = 30
 
 
 class Volume(ResourceType):
@@ -67,18 +65,9 @@ class Volume(ResourceType):
 
     def delete(self, urn: str, identity: str, old: Properties) -> None:
         """Remove it and its data once no container uses it."""
-        deadline = time.monotonic() + REMOVE_SECONDS
-        while True:
-            try:
-                with self._daemon.api() as api:
-                    api.remove_volume(identity, force=True)
-                    return
-            except OperationFailed as failure:
-                if missing(failure):
-                    return
-                if "volume is in use" not in str(failure) or time.monotonic() > deadline:
-                    raise
-            time.sleep(0.5)
+        remove_once_free(
+            self._daemon, lambda api: api.remove_volume(identity, force=True), "volume is in use"
+        )
 
 
 def _outputs(inspected: dict[str, Any]) -> Properties:
