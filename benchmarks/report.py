@@ -56,7 +56,8 @@ def of_lifecycle(table: lifecycle.Table, missing: str) -> list[str]:
         "`up` also makes secrets, checks configurations in throw-away containers, gives volumes to their",
         "accounts, and makes roles and databases; compose finds files, passwords and directories ready, and",
         "makes no roles. compose's preview is `--dry-run up`, its no-op `up --wait` on what runs already.",
-        "Both wait for Docker's health checks, every 5 s, of Ollama and then of nginx.",
+        "compose waits for Docker's health checks, the first after 5 s, of Ollama and then of nginx; Hearth",
+        "runs the same checks itself at once, which is most of its lead.",
         "",
     ]  # fmt: skip
 
