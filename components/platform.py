@@ -27,7 +27,8 @@ class Platform(pulumi.ComponentResource):
 
     _open: ClassVar[list[Platform]] = []
 
-    plan: DeploymentPlan
+    plan: DeploymentPlan | None = None
+    """Made when the block is left; before it where all services are known beforehand."""
 
     def __init__(self, name: str, config: StackConfig, facts: HostFacts) -> None:
         super().__init__("hearth:platform:Platform", name, None)
@@ -49,8 +50,9 @@ class Platform(pulumi.ComponentResource):
     @classmethod
     def deploy(cls, name: str, config: StackConfig, facts: HostFacts) -> Platform:
         """Every service that ``config`` names. What cannot work is refused before any resource."""
-        build_plan(config, facts, runtime_for(config, facts, name), name)
+        plan = build_plan(config, facts, runtime_for(config, facts, name), name)
         with cls(name, config, facts) as platform:
+            platform.plan = plan
             for service, settings in config.services.items():
                 Service(entry_of(settings).name, service, settings)
         return platform
@@ -68,17 +70,21 @@ class Platform(pulumi.ComponentResource):
     ) -> None:
         Platform._open.remove(self)
         if error is None:
-            self._realise()
+            self.plan = self.plan or self._planned()
+            self._realise(self.plan)
 
-    def _realise(self) -> None:
+    def _planned(self) -> DeploymentPlan:
+        """The plan of the services that the block has declared."""
         config = self._config.model_copy(
             update={"services": {service.name: service.settings for service in self._services}}
         )
-        self.plan = build_plan(config, self._facts, self._runtime, self.stack_name)
-        first = self._runtime.prepare(self, self.plan.networks)
+        return build_plan(config, self._facts, self._runtime, self.stack_name)
+
+    def _realise(self, plan: DeploymentPlan) -> None:
+        first = self._runtime.prepare(self, plan.networks)
         ready: dict[str, pulumi.Resource] = {}
         components = {service.name: service for service in self._services}
-        for spec in self.plan.services:
+        for spec in plan.services:
             after: Sequence[pulumi.Resource] = [*first, *(ready[name] for name in spec.needs)]
             made = self._runtime.realise(spec, components[spec.name], self.secrets, after)
             ready[spec.name] = made
@@ -87,15 +93,17 @@ class Platform(pulumi.ComponentResource):
         self.register_outputs(self.outputs())
 
     def outputs(self) -> dict[str, Any]:
-        """The plan, and the addresses that are reachable from the host."""
-        return {"plan": as_data(self.plan), "data": self.root, "urls": self.urls()}
+        """The plan, and the addresses that are reachable from the host. Empty before there is a plan."""
+        if self.plan is None:
+            return {}
+        return {"plan": as_data(self.plan), "data": self.root, "urls": self._urls(self.plan)}
 
-    def urls(self) -> dict[str, str]:
+    def _urls(self, plan: DeploymentPlan) -> dict[str, str]:
         """Service to address on the host, for every port that is open there."""
         shared = not self._runtime.containers
         return {
             spec.name: port.authority
-            for spec in self.plan.services
+            for spec in plan.services
             for port in spec.ports
             if shared or port.publish
         }
