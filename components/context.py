@@ -45,6 +45,8 @@ class Context:
     endpoints: Mapping[str, Endpoint]
     requests: Mapping[str, Requests]
     """What each service of the stack asks of its neighbours."""
+    kinds: Mapping[str, str]
+    """What kind of service each of the stack is: its name to a catalogue file's."""
     resolver: str | None = None
     """DNS server to ask again when neighbours may move; none where addresses are fixed."""
     host_cpus: float = 1.0
@@ -65,6 +67,10 @@ class Context:
             raise LookupError(
                 f"{self.service} needs {service}, which is not in hearth:services; add it there"
             ) from None
+
+    def of_kind(self, kind: str) -> list[str]:
+        """The services of the stack that are of this kind, in the order of the stack file."""
+        return [name for name, found in self.kinds.items() if found == kind]
 
     def path(self, name: str) -> str:
         """Where the configuration file ``name`` is read from."""

