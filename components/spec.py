@@ -277,6 +277,13 @@ class ServiceSpec:
     """The databases that other services ask for are made here."""
     notes: tuple[str, ...] = ()
     """What the plan should tell its reader about this service."""
+    replica_of: str | None = None
+    """The service of the stack file that this is one of; set by the plan."""
+
+    @property
+    def declared(self) -> str:
+        """Its name in the stack file."""
+        return self.replica_of or self.name
 
     @property
     def secrets(self) -> tuple[SecretRef, ...]:

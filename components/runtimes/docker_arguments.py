@@ -82,6 +82,8 @@ def container_arguments(
     memory = resources.memory // MIB
     reservation = (resources.reservation or resources.memory // 2) // MIB
     program, *rest = spec.process.argv
+    # By the second name any one of the replicas is reached.
+    aliases = [spec.name, *([spec.replica_of] if spec.replica_of else [])]
     return {
         "name": f"{stack}-{spec.name}",
         "hostname": spec.name,
@@ -116,7 +118,7 @@ def container_arguments(
             start_period=go_duration(spec.health.start_period),
         ),
         "networks_advanced": [
-            docker.ContainerNetworksAdvancedArgs(name=networks[name].name, aliases=[spec.name])
+            docker.ContainerNetworksAdvancedArgs(name=networks[name].name, aliases=aliases)
             for name in sorted(spec.networks)
         ],
         "ports": [
