@@ -25,6 +25,7 @@ from components.plan_checks import (
 )
 from components.replicas import Instance, expanded
 from components.runtimes.base import Capability, Runtime
+from components.schedules import with_keeper
 from components.spec import Requests, ServiceSpec
 
 
@@ -99,7 +100,7 @@ def _described(
             replica_of=context.replica_of.get(name),
             needs=tuple(one for need in spec.needs for one in replicas.get(need, [need])),
         )
-        specs[name] = with_image(spec, config.images)
+        specs[name] = with_image(with_keeper(spec, context.places), config.images)
     return specs, problems
 
 
