@@ -7,7 +7,7 @@ how to reach a neighbour, and writes the answers into its configuration.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from components.spec import Database, Offer, Requests, Route, Watch
 
@@ -47,6 +47,8 @@ class Context:
     """What each service of the stack asks of its neighbours."""
     kinds: Mapping[str, str]
     """What kind of service each of the stack is: its name to a catalogue file's."""
+    replica_of: Mapping[str, str] = field(default_factory=dict)
+    """Of each of several replicas, the service of the stack file."""
     resolver: str | None = None
     """DNS server to ask again when neighbours may move; none where addresses are fixed."""
     host_cpus: float = 1.0
@@ -64,9 +66,16 @@ class Context:
             found = self.endpoints[service]
             return found if port is None else Endpoint(found.host, port)
         except KeyError:
-            raise LookupError(
-                f"{self.service} needs {service}, which is not in hearth:services; add it there"
-            ) from None
+            wrong = (
+                f"{service}, which listens on no port; give it one"
+                if service in self.kinds
+                else f"{service}, which is not in hearth:services; add it there"
+            )
+            raise LookupError(f"{self.service} needs {wrong}") from None
+
+    def listens(self, service: str) -> bool:
+        """Whether ``service`` has a port of its own."""
+        return service in self.endpoints
 
     def of_kind(self, kind: str) -> list[str]:
         """The services of the stack that are of this kind, in the order of the stack file."""
@@ -79,6 +88,10 @@ class Context:
     def secret_path(self, name: str) -> str:
         """Where the file ``name``, made with secrets, is read from."""
         return f"{self.places.secrets}/{name}"
+
+    def declared(self, service: str) -> str:
+        """The name in the stack file of a service of the plan."""
+        return self.replica_of.get(service, service)
 
     def routes(self) -> list[tuple[str, Route]]:
         """Every route that the stack's services publish, longest prefix first."""
@@ -98,5 +111,8 @@ class Context:
 
     def databases(self) -> list[Database]:
         """Every database that the stack's services ask for, by name."""
-        found = {base.name: base for asked in self.requests.values() for base in asked.databases}
-        return [found[name] for name in sorted(found)]
+        extensions: dict[str, dict[str, None]] = {}
+        for asked in self.requests.values():
+            for base in asked.databases:
+                extensions.setdefault(base.name, {}).update(dict.fromkeys(base.extensions))
+        return [Database(name=name, extensions=tuple(extensions[name])) for name in sorted(extensions)]

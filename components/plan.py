@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 
 from pydantic import ValidationError
@@ -23,7 +23,9 @@ from components.plan_checks import (
     check_routes,
     check_secrets,
 )
+from components.replicas import Instance, expanded
 from components.runtimes.base import Capability, Runtime
+from components.schedules import with_keeper
 from components.spec import Requests, ServiceSpec
 
 
@@ -59,15 +61,23 @@ class DeploymentPlan:
 
 def _described(
     config: StackConfig,
+    instances: Mapping[str, Instance],
     runtime: Runtime,
     stack: str,
     cpus: float,
     requests: Mapping[str, Requests],
 ) -> tuple[dict[str, ServiceSpec], list[Problem]]:
-    endpoints = {name: runtime.endpoint(name, settings.port) for name, settings in config.services.items()}
+    # Of a service with replicas: how any one of them is reached.
+    all_ports = {name: settings.port for name, settings in config.services.items()} | {
+        name: instance.settings.port for name, instance in instances.items()
+    }
+    endpoints = {name: runtime.endpoint(name, port) for name, port in all_ports.items() if port is not None}
+    replicas: dict[str, list[str]] = {}
+    for name, instance in instances.items():
+        replicas.setdefault(instance.declared, []).append(name)
     specs: dict[str, ServiceSpec] = {}
     problems: list[Problem] = []
-    for name, settings in config.services.items():
+    for name, instance in instances.items():
         context = Context(
             stack=stack,
             service=name,
@@ -75,16 +85,22 @@ def _described(
             places=runtime.places(name),
             endpoints=endpoints,
             requests=requests,
-            kinds={name: entry_of(settings).name for name, settings in config.services.items()},
+            kinds={name: entry_of(one.settings).name for name, one in instances.items()},
+            replica_of={name: one.declared for name, one in instances.items() if one.declared != name},
             resolver=runtime.resolver,
             host_cpus=cpus,
         )
         try:
-            spec = entry_of(settings).spec(settings, context)
+            spec = entry_of(instance.settings).spec(instance.settings, context)
         except LookupError as error:
-            problems.append(Problem(f"hearth:services.{name}", str(error.args[0])))
+            problems.append(Problem(f"hearth:services.{instance.declared}", str(error.args[0])))
             continue
-        specs[name] = with_image(spec, config.images)
+        spec = replace(
+            spec,
+            replica_of=context.replica_of.get(name),
+            needs=tuple(one for need in spec.needs for one in replicas.get(need, [need])),
+        )
+        specs[name] = with_image(with_keeper(spec, context.places), config.images)
     return specs, problems
 
 
@@ -114,13 +130,15 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
     """
     cpus = facts.cpus if config.host.cpus == "auto" else config.host.cpus
     memory = facts.memory if config.host.memory == "auto" else config.host.memory
-    requests = {name: entry_of(settings).requests(settings) for name, settings in config.services.items()}
-    specs, problems = _described(config, runtime, stack, cpus, requests)
+    instances, problems = expanded(config.services, shared=not runtime.containers)
+    requests = {name: entry_of(one.settings).requests(one.settings) for name, one in instances.items()}
+    specs, found = _described(config, instances, runtime, stack, cpus, requests)
+    problems += found
     problems += check_databases(list(specs.values()), requests)
     ordered, circles = _ordered(specs)
     problems += circles
     problems += check_needs(list(specs.values()))
-    problems += check_routes(requests)
+    problems += check_routes(requests, lambda name: instances[name].declared)
     problems += check_secrets(list(specs.values()), lambda path: facts.digest(path) is not None)
     problems += check_budget(
         list(specs.values()),

@@ -86,10 +86,12 @@ class Platform(pulumi.ComponentResource):
         components = {service.name: service for service in self._services}
         for spec in plan.services:
             after: Sequence[pulumi.Resource] = [*first, *(ready[name] for name in spec.needs)]
-            made = self._runtime.realise(spec, components[spec.name], self.secrets, after)
-            ready[spec.name] = made
-            endpoint = self._runtime.endpoint(spec.name, spec.ports[0].number)
-            components[spec.name].realised(endpoint, made, getattr(made, "stdout", None))
+            ready[spec.name] = self._runtime.realise(spec, components[spec.declared], self.secrets, after)
+        for name, component in components.items():
+            port = component.settings.port
+            endpoint = None if port is None else self._runtime.endpoint(name, port)
+            gates = [ready[spec.name] for spec in plan.services if spec.declared == name]
+            component.realised(endpoint, [getattr(gate, "stdout", None) for gate in gates])
         self.register_outputs(self.outputs())
 
     def outputs(self) -> dict[str, Any]:

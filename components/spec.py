@@ -116,7 +116,8 @@ class ConfigFile:
 
 @dataclass(frozen=True, kw_only=True)
 class HealthCheck:
-    """How to ask the service whether it answers: a command, or an HTTP GET of ``http``.
+    """How to ask the service whether it answers: a command, or an HTTP GET of ``http``. With neither
+    it is well while its process runs, or where it has a schedule while somebody keeps its times.
 
     With both, the command is for containers: an image that holds one program and nothing else has
     no client to ask with.
@@ -139,6 +140,13 @@ class Task:
     timeout: int = 120
     optional: bool = False
     """A failure is reported, and does not fail the deployment (a model hub out of reach)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """The process runs at these times and ends, instead of always: five fields of crontab(5), local time."""
+
+    cron: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -273,10 +281,19 @@ class ServiceSpec:
     tasks: tuple[Task, ...] = ()
     check: tuple[str, ...] = ()
     """Command that reads the configuration files and exits non-zero when they are wrong."""
+    schedule: Schedule | None = None
+    """When the process runs, where it is not to run always."""
     serves_databases: bool = False
     """The databases that other services ask for are made here."""
     notes: tuple[str, ...] = ()
     """What the plan should tell its reader about this service."""
+    replica_of: str | None = None
+    """The service of the stack file that this is one of; set by the plan."""
+
+    @property
+    def declared(self) -> str:
+        """Its name in the stack file."""
+        return self.replica_of or self.name
 
     @property
     def secrets(self) -> tuple[SecretRef, ...]:

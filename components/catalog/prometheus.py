@@ -120,6 +120,8 @@ def jobs(context: Context) -> Iterator[Job]:
 def questions(context: Context) -> Iterator[Question]:
     """Every service by what it declares, else by its port; and every route through the front door."""
     for service, asked in sorted(context.requests.items()):
+        if not context.listens(service):
+            continue
         target = context.endpoint(service)
         if asked.probes is None:
             yield Question(module="tcp", service=service, target=str(target))

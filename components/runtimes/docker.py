@@ -22,6 +22,7 @@ from components.runtimes.docker_arguments import (
     PLACES,
     container_arguments,
     health_test,
+    in_image,
     label_list,
     labels,
     tmpfs,
@@ -238,9 +239,9 @@ class DockerRuntime:
         gate = {
             "container": f"{self.stack.name}-{spec.name}",
             "service": spec.name,
-            "health": {**asdict(spec.health), "test": health_test(spec.health)},
+            "health": {**asdict(spec.health), "test": health_test(spec)},
             "prune": {"stack": self.stack.name, "keep": config_volume(self.stack.name, spec)},
-            "tasks": [asdict(task) for task in spec.tasks],
+            "tasks": [{**asdict(task), "argv": in_image(spec, task.argv)} for task in spec.tasks],
         }
         return command(
             # Not the name that native runtimes use: a stack that leaves them has their command deleted,

@@ -6,14 +6,15 @@ Reference: https://www.pulumi.com/registry/packages/docker/api-docs/container/
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import pulumi
 import pulumi_docker as docker
 
 from components.context import Places
-from components.spec import HealthCheck, ServiceSpec
+from components.schedules import kept
+from components.spec import ServiceSpec
 
 MIB = 1024**2
 PLACES = Places(
@@ -47,10 +48,29 @@ def go_duration(seconds: int) -> str:
     return f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
-def health_test(health: HealthCheck) -> list[str]:
-    """Docker's ``CMD`` or ``CMD-SHELL`` form. Images bring curl or wget, not always both."""
-    if health.argv or health.http is None:
-        return ["CMD", *health.argv]
+def in_image(spec: ServiceSpec, argv: Sequence[str]) -> list[str]:
+    """``argv`` with the service's own program where its image keeps it."""
+    program, *rest = argv
+    own = spec.image.program is not None and program == spec.process.argv[0]
+    return [spec.image.program if own else program, *rest]
+
+
+def command_line(spec: ServiceSpec) -> list[str]:
+    """What the container runs: the process, or what runs it at its times where it has a schedule."""
+    argv = in_image(spec, spec.process.argv)
+    return kept(argv, PLACES, "keep") if spec.schedule else argv
+
+
+def health_test(spec: ServiceSpec) -> list[str]:
+    """Docker's ``CMD`` or ``CMD-SHELL`` form; empty where there is nothing to ask.
+
+    Images bring curl or wget, not always both.
+    """
+    health = spec.health
+    if health.argv:
+        return ["CMD", *in_image(spec, health.argv)]
+    if health.http is None:
+        return []
     url = shlex.quote(health.http)
     return [
         "CMD-SHELL",
@@ -79,14 +99,17 @@ def container_arguments(
     """
     delivered = {"generation": generation} if generation is not None else {}
     resources = spec.resources
+    test = health_test(spec)
     memory = resources.memory // MIB
     reservation = (resources.reservation or resources.memory // 2) // MIB
-    program, *rest = spec.process.argv
+    program, *rest = command_line(spec)
+    # By the second name any one of the replicas is reached.
+    aliases = [spec.name, *([spec.replica_of] if spec.replica_of else [])]
     return {
         "name": f"{stack}-{spec.name}",
         "hostname": spec.name,
         "image": image.image_id,
-        "entrypoints": [spec.image.program or program],
+        "entrypoints": [program],
         "command": rest,
         "envs": [f"{key}={value}" for key, value in sorted(spec.process.env.items())],
         "user": f"{spec.security.uid}:{spec.security.uid}",
@@ -109,14 +132,16 @@ def container_arguments(
         "log_driver": "json-file",
         "log_opts": {"max-size": "10m", "max-file": "3"},
         "healthcheck": docker.ContainerHealthcheckArgs(
-            tests=health_test(spec.health),
+            tests=test,
             interval=go_duration(spec.health.interval),
             timeout=go_duration(spec.health.timeout),
             retries=spec.health.retries,
             start_period=go_duration(spec.health.start_period),
-        ),
+        )
+        if test
+        else None,
         "networks_advanced": [
-            docker.ContainerNetworksAdvancedArgs(name=networks[name].name, aliases=[spec.name])
+            docker.ContainerNetworksAdvancedArgs(name=networks[name].name, aliases=aliases)
             for name in sorted(spec.networks)
         ],
         "ports": [

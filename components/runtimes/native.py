@@ -15,6 +15,7 @@ import pulumi
 from components.commands import call, command, document
 from components.context import Endpoint, Places
 from components.runtimes.base import Capability, Stack
+from components.schedules import Keeper, kept
 from components.secrets import SecretStore
 from components.spec import ServiceSpec
 
@@ -40,11 +41,23 @@ class NativeService:
         return f"{self.stack.root}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
     @property
+    def places(self) -> Places:
+        """Its directories."""
+        base = self.directory
+        return Places(
+            config=f"{base}/config", secrets=f"{base}/secrets", data=f"{base}/data", run=f"{base}/run"
+        )
+
+    @property
     def argv(self) -> list[str]:
         """Command line with the full path of its program."""
         program, *rest = self.spec.process.argv
         own = program in self.spec.package.programs
         return [f"{self.stack.root}/bin/{program}" if own else f"/bin/{program}", *rest]
+
+    def command_line(self, keeper: Keeper) -> list[str]:
+        """``argv``, or what runs it at its times where it has a schedule."""
+        return kept(self.argv, self.places, keeper) if self.spec.schedule else self.argv
 
     @property
     def environment(self) -> dict[str, str]:
@@ -65,6 +78,9 @@ class UnitRenderer(Protocol):
 
     def render(self, service: NativeService) -> str:
         """The unit's text."""
+
+    def beside(self, service: NativeService) -> dict[str, str]:
+        """Path to text of what the manager reads beside the unit."""
 
     def prepare(self, stack: Stack, parent: pulumi.Resource) -> list[pulumi.Resource]:
         """What must run before any unit."""
@@ -94,6 +110,10 @@ def apply_document(service: NativeService, units: UnitRenderer) -> dict[str, Any
             }
             for file in spec.files
             if not file.secrets
+        ]
+        + [
+            {"path": path, "content": text, "mode": "0444"}
+            for path, text in sorted(units.beside(service).items())
         ],
         "check": list(spec.check),
         "unit": {"path": units.path(service), "content": units.render(service)},
