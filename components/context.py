@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.spec import Database, Offer, Requests, Route, Watch
+from components.spec import Database, Documents, Offer, Requests, Route, Watch
 
 
 @dataclass(frozen=True)
@@ -100,3 +100,8 @@ class Context:
         """Every database that the stack's services ask for, by name."""
         found = {base.name: base for asked in self.requests.values() for base in asked.databases}
         return [found[name] for name in sorted(found)]
+
+    def documents(self) -> list[Documents]:
+        """Every database of documents that the stack's services ask for, by name."""
+        found = {base for asked in self.requests.values() for base in asked.documents}
+        return sorted(found, key=lambda base: base.name)
