@@ -134,7 +134,13 @@ def test_has_programs_for_hosts_without_containers(service: str) -> None:
     spec = planned("supervisord")[service]
     assert spec.package.programs
     assert spec.process.argv[0] in (*spec.package.programs, "sh")
-    sources = (spec.package.apt, spec.package.installer, spec.package.go, spec.package.pypi, spec.package.venv)
+    sources = (
+        spec.package.apt,
+        spec.package.installer,
+        spec.package.go,
+        spec.package.pypi,
+        spec.package.venv,
+    )
     assert any(sources)
     assert spec.package.brew or spec.package.venv or service in NO_FORMULA
 
