@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from components.spec import Database, Offer, Requests, Route, Watch
+from components.spec import Database, Documents, Offer, Requests, Route, Watch
 
 
 @dataclass(frozen=True)
@@ -116,3 +116,8 @@ class Context:
             for base in asked.databases:
                 extensions.setdefault(base.name, {}).update(dict.fromkeys(base.extensions))
         return [Database(name=name, extensions=tuple(extensions[name])) for name in sorted(extensions)]
+
+    def documents(self) -> list[Documents]:
+        """Every database of documents that the stack's services ask for, by name."""
+        found = {base for asked in self.requests.values() for base in asked.documents}
+        return sorted(found, key=lambda base: base.name)

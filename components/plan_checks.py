@@ -93,13 +93,17 @@ def check_gpu(specs: Sequence[ServiceSpec], available: int | None) -> list[Probl
 
 
 def check_databases(specs: Sequence[ServiceSpec], requests: Mapping[str, Requests]) -> list[Problem]:
-    """Refuse a service that asks for a database where none is served."""
-    if any(spec.serves_databases for spec in specs):
-        return []
+    """Refuse a service that asks for a database, of rows or of documents, where none is served."""
+    rows = any(spec.serves_databases for spec in specs)
+    documents = any(spec.serves_documents for spec in specs)
     return [
-        Problem(f"hearth:services.{name}", "needs a database and no service of the stack serves any")
+        Problem(f"hearth:services.{name}", f"needs a database{kind} and no service of the stack serves any")
         for name, asked in requests.items()
-        if asked.databases
+        for kind, lacking in (
+            ("", asked.databases and not rows),
+            (" of documents", asked.documents and not documents),
+        )
+        if lacking
     ]
 
 

@@ -40,8 +40,9 @@ class Package:
     apt: tuple[str, ...] = ()
     brew: tuple[str, ...] = ()
     installer: str | None = None
-    """Address of the vendor's own release archive for Linux; used when it answers. ``{machine}`` in it is
-    ``amd64`` or ``arm64``."""
+    """Address of the vendor's own release archive for Linux, or several with a space between; used when they
+    answer. In it ``{machine}`` is ``amd64`` or ``arm64``, ``{arch}`` is ``x86_64`` or ``aarch64``, and
+    ``{cpu}`` is ``x64`` or ``arm64``."""
     go: str | None = None
     """Name of a Go tools module under ``toolchain/``."""
     pypi: str | None = None
@@ -205,6 +206,18 @@ class Database:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Documents:
+    """A database of documents that a service asks for, with a user of the same name for it alone."""
+
+    name: str
+
+    @property
+    def password(self) -> SecretRef:
+        """The user's password."""
+        return SecretRef(name=f"documents-{self.name}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scrape:
     """Metrics that a service exposes, in the text format of Prometheus."""
 
@@ -215,6 +228,8 @@ class Scrape:
     """Name of a metric that is 1 while what the metrics tell of answers, and 0 otherwise."""
     latency: str | None = None
     """Name of a histogram of the seconds that a request takes."""
+    guarded: bool = False
+    """They are shown to who brings the password of a ``Watch`` of the service as a bearer token."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,6 +268,7 @@ class Requests:
 
     routes: tuple[Route, ...] = ()
     databases: tuple[Database, ...] = ()
+    documents: tuple[Documents, ...] = ()
     scrapes: tuple[Scrape, ...] = ()
     probes: tuple[Probe, ...] | None = None
     """Where to ask whether it is well; whether its own port accepts connections if not said."""
@@ -285,6 +301,8 @@ class ServiceSpec:
     """When the process runs, where it is not to run always."""
     serves_databases: bool = False
     """The databases that other services ask for are made here."""
+    serves_documents: bool = False
+    """So are those of documents."""
     notes: tuple[str, ...] = ()
     """What the plan should tell its reader about this service."""
     replica_of: str | None = None

@@ -28,6 +28,7 @@ from components.spec import (
     Security,
     ServiceSpec,
     Volume,
+    Watch,
 )
 from components.units import Bytes, Count, PortNumber, Seconds
 
@@ -85,6 +86,11 @@ class Job:
     """Whose figures these are: the watched service's, where the metrics are an exporter's."""
     target: str
     scrape: Scrape
+
+    @property
+    def token(self) -> str | None:
+        """Name of the file that holds what the address wants to be shown, if it does."""
+        return f"{self.service}.token" if self.scrape.guarded else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +188,15 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         files=(
             ConfigFile(path=context.path("prometheus.yml"), content=configuration),
             ConfigFile(path=context.path("rules.yml"), content=rules),
+            *(
+                ConfigFile(
+                    path=context.secret_path(job.token),
+                    content="@@token@@",
+                    secrets={"token": Watch(service=job.service).password},
+                )
+                for job in jobs(context)
+                if job.token
+            ),
         ),
         # It needs nobody: whoever is late or fails to start is what it is there to tell of.
         check=("promtool", "check", "config", context.path("prometheus.yml")),

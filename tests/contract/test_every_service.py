@@ -16,7 +16,9 @@ from components.spec import ServiceSpec
 
 KINDS = sorted(entries())
 # No formula of Homebrew's is known to bring them: on a Mac their programs must be there already.
-NO_FORMULA = {"alertmanager", "blackbox-exporter", "postgres-exporter", "redis-exporter"}
+NO_FORMULA = {
+    "alertmanager", "blackbox-exporter", "neo4j", "postgres-exporter", "qdrant", "redis-exporter",
+}  # fmt: skip
 COMMAND = "command:local:Command"
 
 every_runtime = pytest.mark.parametrize("runtime", RUNTIMES)
@@ -141,7 +143,7 @@ def test_has_programs_for_hosts_without_containers(service: str) -> None:
         spec.package.venv,
     )
     assert any(sources)
-    assert spec.package.brew or service in NO_FORMULA
+    assert spec.package.brew or spec.package.venv or service in NO_FORMULA
 
 
 # Docker -------------------------------------------------------------------------------------------
