@@ -8,10 +8,12 @@ from graphlib import CycleError, TopologicalSorter
 
 from pydantic import ValidationError
 
+from components import external, gpus
 from components.catalog import entry_of
 from components.config import StackConfig
-from components.context import Context
+from components.context import Context, Endpoint
 from components.errors import ConfigurationError, Problem
+from components.external import External
 from components.facts import HostFacts
 from components.overrides import with_image
 from components.plan_checks import (
@@ -23,6 +25,7 @@ from components.plan_checks import (
     check_routes,
     check_secrets,
 )
+from components.runtimes import confinement
 from components.runtimes.base import Capability, Runtime
 from components.spec import Requests, ServiceSpec
 
@@ -41,6 +44,10 @@ class DeploymentPlan:
     """Limits that this runtime records and cannot enforce."""
     watched: frozenset[Capability]
     """Those of them that a service is restarted for."""
+    external: tuple[External, ...]
+    """Services that somebody else runs."""
+    remarks: tuple[str, ...]
+    """What the plan should tell its reader about the stack as a whole."""
 
     @property
     def memory_planned(self) -> int:
@@ -63,11 +70,17 @@ def _described(
     stack: str,
     cpus: float,
     requests: Mapping[str, Requests],
+    others: Mapping[str, Endpoint],
 ) -> tuple[dict[str, ServiceSpec], list[Problem]]:
-    endpoints = {name: runtime.endpoint(name, settings.port) for name, settings in config.services.items()}
+    endpoints = {
+        name: others.get(name) or runtime.endpoint(name, settings.port)
+        for name, settings in config.services.items()
+    }
     specs: dict[str, ServiceSpec] = {}
     problems: list[Problem] = []
     for name, settings in config.services.items():
+        if name in others:
+            continue
         context = Context(
             stack=stack,
             service=name,
@@ -83,7 +96,7 @@ def _described(
         except LookupError as error:
             problems.append(Problem(f"hearth:services.{name}", str(error.args[0])))
             continue
-        specs[name] = with_image(spec, config.images)
+        specs[name] = external.led_outside(with_image(spec, config.images), others, requests[name])
     return specs, problems
 
 
@@ -113,12 +126,20 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
     """
     cpus = facts.cpus if config.host.cpus == "auto" else config.host.cpus
     memory = facts.memory if config.host.memory == "auto" else config.host.memory
-    requests = {name: entry_of(settings).requests(settings) for name, settings in config.services.items()}
-    specs, problems = _described(config, runtime, stack, cpus, requests)
+    found = {name: external.endpoint(settings) for name, settings in config.services.items()}
+    others = {name: where for name, where in found.items() if where}
+    requests = {
+        name: external.asked(entry_of(settings).requests(settings), external=name in others)
+        for name, settings in config.services.items()
+    }
+    specs, problems = _described(config, runtime, stack, cpus, requests, others)
+    problems += external.check(others, requests, runtime.containers)
+    if runtime.containers:
+        problems += confinement.problems(config.docker, facts.text)
     problems += check_databases(list(specs.values()), requests)
     ordered, circles = _ordered(specs)
     problems += circles
-    problems += check_needs(list(specs.values()))
+    problems += check_needs(list(specs.values()), others)
     problems += check_routes(requests)
     problems += check_secrets(list(specs.values()), lambda path: facts.digest(path) is not None)
     problems += check_budget(
@@ -143,4 +164,9 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
         cpus_host=cpus,
         advisory=tuple(item for item in Capability if item not in runtime.capabilities),
         watched=runtime.watched,
+        external=tuple(
+            External(name, where, next(iter(requests[name].probes or ()), None))
+            for name, where in others.items()
+        ),
+        remarks=tuple(gpus.remarks(config.host, facts, ordered, runtime.containers)),
     )

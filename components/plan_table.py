@@ -35,6 +35,8 @@ def notes(plan: DeploymentPlan) -> list[str]:
     for item in plan.advisory:
         instead = "what stays above its own is restarted" if item in plan.watched else "recorded only"
         found.append(f"{plan.runtime} cannot enforce {item.value}: {instead}")
+    found += plan.remarks
+    found += [f"{other.name}: run by somebody else at {other.endpoint}" for other in plan.external]
     return found + [f"{spec.name}: {note}" for spec in plan.services for note in spec.notes]
 
 

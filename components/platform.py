@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import pulumi
 
 from components.catalog import entry_of
+from components.commands import call, command, document
 from components.config import StackConfig
 from components.facts import HostFacts
 from components.plan import DeploymentPlan, build_plan
@@ -84,6 +85,15 @@ class Platform(pulumi.ComponentResource):
         first = self._runtime.prepare(self, plan.networks)
         ready: dict[str, pulumi.Resource] = {}
         components = {service.name: service for service in self._services}
+        for other in plan.external:
+            asked = command(
+                f"{other.name}-answers",
+                parent=components[other.name],
+                create=call("answers"),
+                stdin=document(other.question),
+            )
+            ready[other.name] = asked
+            components[other.name].realised(other.endpoint, asked, asked.stdout)
         for spec in plan.services:
             after: Sequence[pulumi.Resource] = [*first, *(ready[name] for name in spec.needs)]
             made = self._runtime.realise(spec, components[spec.name], self.secrets, after)

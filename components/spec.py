@@ -275,6 +275,8 @@ class ServiceSpec:
     """The databases that other services ask for are made here."""
     notes: tuple[str, ...] = ()
     """What the plan should tell its reader about this service."""
+    outside: tuple[str, ...] = ()
+    """Hosts outside of the stack that it must reach; the plan finds them."""
 
     @property
     def secrets(self) -> tuple[SecretRef, ...]:

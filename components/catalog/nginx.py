@@ -96,6 +96,8 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
             "route": route,
             "endpoint": context.endpoint(name, route.port),
             "upstream": name if route.port is None else f"{name}-{route.port}",
+            # Found when nginx starts, for its address stays.
+            "once": context.resolver is None or context.endpoint(name).fixed,
         }
         for name, route in context.routes()
     ]

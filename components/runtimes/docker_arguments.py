@@ -13,6 +13,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components.context import Places
+from components.external import GATEWAY
 from components.spec import HealthCheck, ServiceSpec
 
 MIB = 1024**2
@@ -22,6 +23,7 @@ PLACES = Places(
     data="/var/lib/hearth",
     run="/run/hearth",
 )
+NO_NEW_PRIVILEGES = "no-new-privileges:true"
 T = TypeVar("T")
 
 
@@ -56,6 +58,11 @@ def health_test(health: HealthCheck) -> list[str]:
         "CMD-SHELL",
         f"curl -fsSk -o /dev/null {url} || wget -q --no-check-certificate -O /dev/null {url}",
     ]
+
+
+def extra_hosts(spec: ServiceSpec) -> dict[str, str]:
+    """Names that only the container is told: the host itself, where the service must reach it."""
+    return {GATEWAY: "host-gateway"} if GATEWAY in spec.outside else {}
 
 
 def tmpfs(spec: ServiceSpec) -> dict[str, str]:
@@ -94,7 +101,6 @@ def container_arguments(
         "capabilities": docker.ContainerCapabilitiesArgs(
             drops=["ALL"], adds=[f"CAP_{name}" for name in spec.security.capabilities]
         ),
-        "security_opts": ["no-new-privileges:true"],
         "tmpfs": tmpfs(spec),
         "memory": memory,
         # Equal to memory: no swap on top of the limit.
@@ -115,6 +121,9 @@ def container_arguments(
             retries=spec.health.retries,
             start_period=go_duration(spec.health.start_period),
         ),
+        "hosts": [
+            docker.ContainerHostArgs(host=host, ip=address) for host, address in extra_hosts(spec).items()
+        ],
         "networks_advanced": [
             docker.ContainerNetworksAdvancedArgs(name=networks[name].name, aliases=[spec.name])
             for name in sorted(spec.networks)
