@@ -123,7 +123,8 @@ def container_arguments(
         ),
         "hosts": [
             docker.ContainerHostArgs(host=host, ip=address) for host, address in extra_hosts(spec).items()
-        ],
+        ]
+        or None,
         "networks_advanced": [
             docker.ContainerNetworksAdvancedArgs(name=networks[name].name, aliases=[spec.name])
             for name in sorted(spec.networks)
