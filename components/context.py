@@ -18,6 +18,8 @@ class Endpoint:
 
     host: str
     port: int
+    fixed: bool = False
+    """Outside of the stack: ``host`` is one that the machine's own names tell, and does not move."""
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"

@@ -8,10 +8,12 @@ from graphlib import CycleError, TopologicalSorter
 
 from pydantic import ValidationError
 
+from components import external, gpus
 from components.catalog import entry_of
 from components.config import StackConfig
-from components.context import Context
+from components.context import Context, Endpoint
 from components.errors import ConfigurationError, Problem
+from components.external import External
 from components.facts import HostFacts
 from components.overrides import with_image
 from components.plan_checks import (
@@ -24,6 +26,7 @@ from components.plan_checks import (
     check_secrets,
 )
 from components.replicas import Instance, expanded
+from components.runtimes import confinement
 from components.runtimes.base import Capability, Runtime
 from components.schedules import with_keeper
 from components.spec import Requests, ServiceSpec
@@ -43,6 +46,10 @@ class DeploymentPlan:
     """Limits that this runtime records and cannot enforce."""
     watched: frozenset[Capability]
     """Those of them that a service is restarted for."""
+    external: tuple[External, ...]
+    """Services that somebody else runs."""
+    remarks: tuple[str, ...]
+    """What the plan should tell its reader about the stack as a whole."""
 
     @property
     def memory_planned(self) -> int:
@@ -66,18 +73,23 @@ def _described(
     stack: str,
     cpus: float,
     requests: Mapping[str, Requests],
+    others: Mapping[str, Endpoint],
 ) -> tuple[dict[str, ServiceSpec], list[Problem]]:
     # Of a service with replicas: how any one of them is reached.
     all_ports = {name: settings.port for name, settings in config.services.items()} | {
         name: instance.settings.port for name, instance in instances.items()
     }
-    endpoints = {name: runtime.endpoint(name, port) for name, port in all_ports.items() if port is not None}
+    endpoints = {
+        name: runtime.endpoint(name, port) for name, port in all_ports.items() if port is not None
+    } | dict(others)
     replicas: dict[str, list[str]] = {}
     for name, instance in instances.items():
         replicas.setdefault(instance.declared, []).append(name)
     specs: dict[str, ServiceSpec] = {}
     problems: list[Problem] = []
     for name, instance in instances.items():
+        if name in others:
+            continue
         context = Context(
             stack=stack,
             service=name,
@@ -100,7 +112,8 @@ def _described(
             replica_of=context.replica_of.get(name),
             needs=tuple(one for need in spec.needs for one in replicas.get(need, [need])),
         )
-        specs[name] = with_image(with_keeper(spec, context.places), config.images)
+        spec = with_image(with_keeper(spec, context.places), config.images)
+        specs[name] = external.led_outside(spec, others, requests[name])
     return specs, problems
 
 
@@ -131,13 +144,21 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
     cpus = facts.cpus if config.host.cpus == "auto" else config.host.cpus
     memory = facts.memory if config.host.memory == "auto" else config.host.memory
     instances, problems = expanded(config.services, shared=not runtime.containers)
-    requests = {name: entry_of(one.settings).requests(one.settings) for name, one in instances.items()}
-    specs, found = _described(config, instances, runtime, stack, cpus, requests)
+    ends = {name: external.endpoint(one.settings) for name, one in instances.items()}
+    others = {name: where for name, where in ends.items() if where}
+    requests = {
+        name: external.asked(entry_of(one.settings).requests(one.settings), external=name in others)
+        for name, one in instances.items()
+    }
+    specs, found = _described(config, instances, runtime, stack, cpus, requests, others)
     problems += found
+    problems += external.check(others, requests, runtime.containers)
+    if runtime.containers:
+        problems += confinement.problems(config.docker, facts.text)
     problems += check_databases(list(specs.values()), requests)
     ordered, circles = _ordered(specs)
     problems += circles
-    problems += check_needs(list(specs.values()))
+    problems += check_needs(list(specs.values()), others)
     problems += check_routes(requests, lambda name: instances[name].declared)
     problems += check_secrets(list(specs.values()), lambda path: facts.digest(path) is not None)
     problems += check_budget(
@@ -162,4 +183,9 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
         cpus_host=cpus,
         advisory=tuple(item for item in Capability if item not in runtime.capabilities),
         watched=runtime.watched,
+        external=tuple(
+            External(name, where, next(iter(requests[name].probes or ()), None))
+            for name, where in others.items()
+        ),
+        remarks=tuple(gpus.remarks(config.host, facts, ordered, runtime.containers)),
     )

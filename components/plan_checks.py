@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from math import ceil
 
 from components.errors import Problem
@@ -107,9 +107,9 @@ def check_databases(specs: Sequence[ServiceSpec], requests: Mapping[str, Request
     ]
 
 
-def check_needs(specs: Sequence[ServiceSpec]) -> list[Problem]:
-    """Refuse a service whose declared neighbour is absent."""
-    there = {spec.name for spec in specs}
+def check_needs(specs: Sequence[ServiceSpec], external: Collection[str] = ()) -> list[Problem]:
+    """Refuse a service whose declared neighbour is absent, and not run by somebody else either."""
+    there = {*external, *(spec.name for spec in specs)}
     return [
         Problem(
             f"hearth:services.{spec.declared}", f"needs {name}, which is not in hearth:services; add it there"

@@ -307,6 +307,8 @@ class ServiceSpec:
     """What the plan should tell its reader about this service."""
     replica_of: str | None = None
     """The service of the stack file that this is one of; set by the plan."""
+    outside: tuple[str, ...] = ()
+    """Hosts outside of the stack that it must reach; the plan finds them."""
 
     @property
     def declared(self) -> str:

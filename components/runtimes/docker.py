@@ -19,8 +19,10 @@ from components.commands import call, command, document
 from components.context import Endpoint, Places
 from components.runtimes.base import Capability, Stack
 from components.runtimes.docker_arguments import (
+    NO_NEW_PRIVILEGES,
     PLACES,
     container_arguments,
+    extra_hosts,
     health_test,
     in_image,
     label_list,
@@ -79,8 +81,10 @@ class DockerRuntime:
     resolver: str | None = "127.0.0.11"
     containers = True
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, *, security_options: Sequence[str] = (), gpus: bool = False) -> None:
         self.stack = stack
+        self._security = [NO_NEW_PRIVILEGES, *security_options]
+        self._gpus = gpus
         self._networks: dict[str, docker.Network] = {}
 
     def places(self, service: str) -> Places:
@@ -193,6 +197,8 @@ class DockerRuntime:
                 "env": dict(spec.process.env),
                 "tmpfs": tmpfs(spec),
                 "user": spec.security.uid,
+                "hosts": extra_hosts(spec),
+                "security": self._security,
             }
             if spec.check
             else None,
@@ -228,6 +234,9 @@ class DockerRuntime:
             **container_arguments(
                 spec, self.stack.name, image, self._networks, mounts(self.stack.name, spec), generation
             ),
+            security_opts=self._security,
+            # All of them: the provider knows no other value.
+            gpus="all" if self._gpus and spec.resources.gpu_memory else None,
             opts=pulumi.ResourceOptions(
                 parent=parent,
                 depends_on=[*after, *delivered, *written],

@@ -13,6 +13,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components.context import Places
+from components.external import GATEWAY
 from components.schedules import kept
 from components.spec import ServiceSpec
 
@@ -23,6 +24,7 @@ PLACES = Places(
     data="/var/lib/hearth",
     run="/run/hearth",
 )
+NO_NEW_PRIVILEGES = "no-new-privileges:true"
 T = TypeVar("T")
 
 
@@ -78,6 +80,11 @@ def health_test(spec: ServiceSpec) -> list[str]:
     ]
 
 
+def extra_hosts(spec: ServiceSpec) -> dict[str, str]:
+    """Names that only the container is told: the host itself, where the service must reach it."""
+    return {GATEWAY: "host-gateway"} if GATEWAY in spec.outside else {}
+
+
 def tmpfs(spec: ServiceSpec) -> dict[str, str]:
     """Writable places of a read-only root; the process owns its own."""
     uid = spec.security.uid
@@ -117,7 +124,6 @@ def container_arguments(
         "capabilities": docker.ContainerCapabilitiesArgs(
             drops=["ALL"], adds=[f"CAP_{name}" for name in spec.security.capabilities]
         ),
-        "security_opts": ["no-new-privileges:true"],
         "tmpfs": tmpfs(spec),
         "memory": memory,
         # Equal to memory: no swap on top of the limit.
@@ -140,6 +146,10 @@ def container_arguments(
         )
         if test
         else None,
+        "hosts": [
+            docker.ContainerHostArgs(host=host, ip=address) for host, address in extra_hosts(spec).items()
+        ]
+        or None,
         "networks_advanced": [
             docker.ContainerNetworksAdvancedArgs(name=networks[name].name, aliases=aliases)
             for name in sorted(spec.networks)

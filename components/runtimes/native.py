@@ -122,6 +122,7 @@ def apply_document(service: NativeService, units: UnitRenderer) -> dict[str, Any
         "health": {key: value for key, value in health.items() if value not in ((), None)},
         "tasks": [asdict(task) for task in spec.tasks],
         "memory": spec.resources.memory,
+        **({"reservation": spec.resources.reservation} if spec.resources.reservation else {}),
         "ports": [port.number for port in spec.ports],
     }
 
