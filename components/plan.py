@@ -76,6 +76,8 @@ def _described(
             endpoints=endpoints,
             requests=requests,
             kinds={name: entry_of(settings).name for name, settings in config.services.items()},
+            logs=runtime.logs,
+            processes=runtime.processes,
             resolver=runtime.resolver,
             host_cpus=cpus,
         )
