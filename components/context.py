@@ -6,10 +6,18 @@ how to reach a neighbour, and writes the answers into its configuration.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-from components.spec import Database, Documents, Offer, Requests, Route, Watch
+from components.signals import Panel, Queue, Rule
+from components.spec import Database, Documents, HostMount, Offer, Requests, Route, Watch
+
+T = TypeVar("T")
+
+
+def _once(items: Iterable[T]) -> list[T]:
+    return list(dict.fromkeys(items))
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,36 @@ class Places:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Logs:
+    """Where what the services log is read; one of files, units and containers is filled.
+
+    Patterns, not lists of services: whoever ships logs need not change when another service comes.
+    """
+
+    files: str | None = None
+    """Pattern of the files, as a shell expands it."""
+    units: str | None = None
+    """Field of systemd's journal that names a service's unit."""
+    containers: str | None = None
+    """Pattern of Docker's files of all containers, each line with the labels of its service."""
+    service: str = ""
+    """Regular expression of a path or a unit, whose group ``service`` is the name of a service."""
+    mounts: tuple[HostMount, ...] = ()
+    """What of the host a container must see to read them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Processes:
+    """How a service that may see the processes of the others finds them."""
+
+    proc: str = "/proc"
+    patterns: tuple[str, ...] = ()
+    """Regular expressions of command lines, whose group ``service`` is the name of a service."""
+    mounts: tuple[HostMount, ...] = ()
+    """What of the host a container must see for it."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Context:
     """Everything outside its own settings that a service's description depends on."""
 
@@ -54,6 +92,8 @@ class Context:
     resolver: str | None = None
     """DNS server to ask again when neighbours may move; none where addresses are fixed."""
     host_cpus: float = 1.0
+    logs: Logs = Logs()
+    processes: Processes = Processes()
 
     def bind(self, address: str) -> str:
         """What to bind for a port that is published on ``address`` of the host."""
@@ -103,6 +143,39 @@ class Context:
     def offering(self, offer: Offer) -> list[str]:
         """The services of the stack that offer this to the others, by name."""
         return sorted(name for name, asked in self.requests.items() if offer in asked.offers)
+
+    def rules(self) -> list[Rule]:
+        """The alerts that the stack's services bring, each once."""
+        return _once(
+            replace(rule, expr=rule.expr.replace("$service", name))
+            for name, asked in sorted(self.requests.items())
+            for rule in asked.rules
+        )
+
+    def panels(self) -> list[Panel]:
+        """The graphs that the stack's services bring, each once."""
+        return _once(
+            replace(panel, query=panel.query.replace("$service", name))
+            for name, asked in sorted(self.requests.items())
+            for panel in asked.panels
+        )
+
+    def queues(self) -> list[Queue]:
+        """Every queue that the stack's services declare, each once."""
+        return _once(
+            replace(queue, service=queue.service.replace("$service", name))
+            for name, asked in sorted(self.requests.items())
+            for queue in asked.queues
+        )
+
+    def taker(self, offer: Offer) -> str:
+        """Who of the stack offers this; the first by name. Raises ``LookupError`` when nobody does."""
+        found = self.offering(offer)
+        if not found:
+            raise LookupError(
+                f"{self.service} needs a service that offers {offer}; add one to hearth:services"
+            )
+        return found[0]
 
     def watches(self) -> list[Watch]:
         """Who asks to see this service's own statistics: each different wish once."""

@@ -99,6 +99,8 @@ def _described(
             requests=requests,
             kinds={name: entry_of(one.settings).name for name, one in instances.items()},
             replica_of={name: one.declared for name, one in instances.items() if one.declared != name},
+            logs=runtime.logs,
+            processes=runtime.processes,
             resolver=runtime.resolver,
             host_cpus=cpus,
         )

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from components.signals import Panel, Probe, Queue, Rule, Scrape
+
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
@@ -164,6 +166,17 @@ class Resources:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HostMount:
+    """A directory or socket of the host that a container sees, never to write to.
+
+    Without containers there is nothing to mount: the host's files are there.
+    """
+
+    source: str
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Security:
     """Exceptions to closed-by-default, each with its reason in the catalogue file."""
 
@@ -174,6 +187,12 @@ class Security:
     """Paths that must be writable and may be lost at a restart."""
     executable_memory: bool = False
     """The program writes machine code at run time (a JIT compiler, ggml kernels)."""
+    host_mounts: tuple[HostMount, ...] = ()
+    """What of the host a container must see; who has any may be uid 0 in it."""
+    sees_processes: bool = False
+    """It reads the figures of other services' processes in /proc."""
+    reads_logs: bool = False
+    """It reads what every service of the stack logs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,29 +237,6 @@ class Documents:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scrape:
-    """Metrics that a service exposes, in the text format of Prometheus."""
-
-    port: int | None = None
-    """Number of another port than the service's own."""
-    path: str = "/metrics"
-    alive: str | None = None
-    """Name of a metric that is 1 while what the metrics tell of answers, and 0 otherwise."""
-    latency: str | None = None
-    """Name of a histogram of the seconds that a request takes."""
-    guarded: bool = False
-    """They are shown to who brings the password of a ``Watch`` of the service as a bearer token."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Probe:
-    """An address of the service that answers a GET with 2xx whenever the service is well."""
-
-    path: str
-    scheme: Literal["http", "https"] = "http"
-
-
-@dataclass(frozen=True, kw_only=True)
 class Watch:
     """A look at a neighbour's own statistics and at nothing else.
 
@@ -258,8 +254,9 @@ class Watch:
         return SecretRef(name=f"{self.service}.watch")
 
 
-Offer = Literal["routes", "probes", "alerts"]
-"""Leads anybody to the services behind it; asks any address whether it answers; takes alerts."""
+Offer = Literal["routes", "probes", "alerts", "metrics", "logs"]
+"""Leads anybody to the services behind it; asks any address whether it answers; takes alerts; answers
+PromQL; takes logs and answers LogQL."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -273,6 +270,9 @@ class Requests:
     probes: tuple[Probe, ...] | None = None
     """Where to ask whether it is well; whether its own port accepts connections if not said."""
     watches: tuple[Watch, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    panels: tuple[Panel, ...] = ()
+    queues: tuple[Queue, ...] = ()
     offers: tuple[Offer, ...] = ()
 
 

@@ -21,6 +21,15 @@ class File:
 
 
 @dataclass(frozen=True)
+class Directory:
+    """A directory that the service's process writes to; ``group`` names another than its account's."""
+
+    path: Path
+    mode: int
+    group: str | None = None
+
+
+@dataclass(frozen=True)
 class Health:
     """How to ask, and for how long (seconds)."""
 
@@ -50,7 +59,9 @@ class Document:
     runtime: str
     scope: str
     account: str | None
-    directories: tuple[tuple[Path, int], ...]
+    directories: tuple[Directory, ...]
+    groups: tuple[str, ...]
+    """Groups that the account is in, beside its own."""
     files: tuple[File, ...]
     unit: File
     check: tuple[str, ...]
@@ -92,8 +103,10 @@ def parse(raw: Mapping[str, Any]) -> Document:
             scope=raw.get("scope") or "system",
             account=raw.get("account"),
             directories=tuple(
-                (Path(entry["path"]), mode(entry.get("mode", 0o750))) for entry in raw.get("directories", ())
+                Directory(Path(entry["path"]), mode(entry.get("mode", 0o750)), entry.get("group"))
+                for entry in raw.get("directories", ())
             ),
+            groups=tuple(raw.get("groups") or ()),
             files=tuple(_file(entry, 0o640) for entry in raw.get("files", ())),
             unit=_file(raw["unit"], 0o644),
             check=tuple(raw.get("check") or ()),

@@ -16,7 +16,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components.commands import call, command, document
-from components.context import Endpoint, Places
+from components.context import Endpoint, Logs, Places, Processes
 from components.runtimes.base import Capability, Stack
 from components.runtimes.docker_arguments import (
     NO_NEW_PRIVILEGES,
@@ -30,10 +30,13 @@ from components.runtimes.docker_arguments import (
     tmpfs,
 )
 from components.secrets import SecretStore
-from components.spec import ServiceSpec
+from components.spec import HostMount, ServiceSpec
 
 # The others lead nowhere but to the services on them.
 _OUTSIDE = frozenset({"frontend", "egress"})
+# Where a daemon with its data in the usual place has them.
+_LOGS = HostMount(source="/var/lib/docker/containers", path="/host/containers")
+_PROC = HostMount(source="/proc", path="/host/proc")
 
 
 def config_files(spec: ServiceSpec) -> list[dict[str, str]]:
@@ -94,6 +97,16 @@ class DockerRuntime:
     def endpoint(self, service: str, port: int) -> Endpoint:
         """The service's name on the networks it shares."""
         return Endpoint(service, port)
+
+    @property
+    def logs(self) -> Logs:
+        """The files of the daemon, not its socket: whoever may ask the daemon may do anything."""
+        return Logs(containers=f"{_LOGS.path}/*/*-json.log", mounts=(_LOGS,))
+
+    @property
+    def processes(self) -> Processes:
+        """By their names: command lines in containers do not tell the stack."""
+        return Processes(proc=_PROC.path, mounts=(_PROC,))
 
     def prepare(self, parent: pulumi.Resource, networks: Sequence[str]) -> list[pulumi.Resource]:
         """One bridge a network; internal unless it is there to reach, or be reached from, outside."""

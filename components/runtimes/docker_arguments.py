@@ -136,7 +136,8 @@ def container_arguments(
         "stop_timeout": spec.process.stop_seconds,
         "destroy_grace_seconds": spec.process.stop_seconds,
         "log_driver": "json-file",
-        "log_opts": {"max-size": "10m", "max-file": "3"},
+        # With the labels in each line, whoever ships it need not ask the daemon whose it is.
+        "log_opts": {"max-size": "10m", "max-file": "3", "labels": "hearth.stack,hearth.service"},
         "healthcheck": docker.ContainerHealthcheckArgs(
             tests=test,
             interval=go_duration(spec.health.interval),
@@ -162,6 +163,10 @@ def container_arguments(
         "volumes": [
             docker.ContainerVolumeArgs(volume_name=name, container_path=path, read_only=read_only)
             for name, (path, read_only) in sorted(mounts.items(), key=lambda item: item[1])
+        ]
+        + [
+            docker.ContainerVolumeArgs(host_path=mount.source, container_path=mount.path, read_only=True)
+            for mount in spec.security.host_mounts
         ],
         "labels": label_list(docker.ContainerLabelArgs, labels(stack, spec.name, **delivered)),
     }

@@ -17,8 +17,15 @@ from components.spec import ServiceSpec
 KINDS = sorted(entries())
 # No formula of Homebrew's is known to bring them: on a Mac their programs must be there already.
 NO_FORMULA = {
-    "alertmanager", "blackbox-exporter", "neo4j", "postgres-exporter", "qdrant", "redis-exporter",
+    "alertmanager", "blackbox-exporter", "neo4j", "postgres-exporter", "process-exporter", "qdrant",
+    "redis-exporter",
 }  # fmt: skip
+# What of the host a container may see. Everybody else sees nothing of it.
+HOST_MOUNTS = {
+    "alloy": {"/var/lib/docker/containers"},
+    "process-exporter": {"/proc"},
+    "promtail": {"/var/lib/docker/containers"},
+}
 COMMAND = "command:local:Command"
 
 every_runtime = pytest.mark.parametrize("runtime", RUNTIMES)
@@ -105,7 +112,8 @@ def test_is_limited_checked_and_known_by_its_own_name(service: str, runtime: str
     assert spec.resources.pids > 0
     assert spec.health.argv or spec.health.http
     assert bool(spec.ports) is (entries()[service].settings.model_fields["port"].default is not None)
-    assert spec.security.uid > 0
+    # Root's files of the host are for root alone, and whoever reads one is no other in its container.
+    assert spec.security.uid > 0 or spec.security.host_mounts
     assert spec.networks
 
 
@@ -199,7 +207,7 @@ def test_container_can_do_as_little_as_possible(service: str) -> None:
     assert inputs["capabilities"]["drops"] == ["ALL"]
     assert inputs["capabilities"].get("adds", []) == [f"CAP_{name}" for name in spec.security.capabilities]
     assert inputs["securityOpts"] == ["no-new-privileges:true"]
-    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", inputs["user"])
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*" if service not in HOST_MOUNTS else r"\d+:\d+", inputs["user"])
     for key in ("privileged", "networkMode", "pidMode", "ipcMode", "devices", "usernsMode"):
         assert not inputs.get(key), key
 
@@ -212,7 +220,21 @@ def test_container_writes_to_memory_or_to_its_volumes(service: str) -> None:
     data = {volume.path for volume in spec.volumes}
     writable = {mount["containerPath"] for mount in inputs.get("volumes", []) if not mount.get("readOnly")}
     assert writable == data
-    assert not any(mount.get("hostPath") for mount in inputs.get("volumes", []))
+
+
+@every_service
+def test_container_sees_nothing_of_the_host_but_what_is_declared_and_known_here(service: str) -> None:
+    mounts = [mount for mount in container(service).inputs.get("volumes", []) if mount.get("hostPath")]
+    assert {mount["hostPath"] for mount in mounts} == HOST_MOUNTS.get(service, set())
+    assert all(mount["readOnly"] and not mount.get("volumeName") for mount in mounts)
+    declared = planned("docker")[service].security.host_mounts
+    assert {(m["hostPath"], m["containerPath"]) for m in mounts} == {(d.source, d.path) for d in declared}
+
+
+@pytest.mark.parametrize("runtime", [name for name in RUNTIMES if name != "docker"])
+@every_service
+def test_without_containers_nothing_is_mounted(service: str, runtime: str) -> None:
+    assert planned(runtime)[service].security.host_mounts == ()
 
 
 @every_service
@@ -236,7 +258,9 @@ def test_container_comes_back_and_keeps_its_log_short(service: str) -> None:
     inputs = container(service).inputs
     assert inputs["restart"] == "unless-stopped"
     assert inputs["logDriver"] == "json-file"
-    assert set(inputs["logOpts"]) == {"max-size", "max-file"}
+    assert set(inputs["logOpts"]) == {"max-size", "max-file", "labels"}
+    # Whoever ships it tells by them whose it is.
+    assert inputs["logOpts"]["labels"] == "hearth.stack,hearth.service"
     assert inputs["stopTimeout"] == inputs["destroyGraceSeconds"] > 0
 
 
@@ -404,6 +428,9 @@ def test_system_unit_runs_as_an_account_of_its_own_behind_a_wall(service: str) -
     lines = unit("systemd-system", service)
     assert lines["User"] == [f"hearth-{service}"]
     assert lines["CapabilityBoundingSet"] == [""]
+    spec = planned("systemd-system")[service]
+    assert ("SupplementaryGroups" in lines) is spec.security.reads_logs
+    assert lines["ProtectProc"] == ["default" if spec.security.sees_processes else "invisible"]
     outward = "egress" in planned("systemd-system")[service].networks
     assert ("IPAddressDeny" in lines) is not outward
 

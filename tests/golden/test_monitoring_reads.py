@@ -19,6 +19,7 @@ RUNTIMES = ["docker", "supervisord"]
 
 def service(name: str, runtime: str, directory: Path, settings: dict[str, Any] | None = None) -> ServiceSpec:
     stack = {**everything(runtime), "data": str(directory / "stack")}
+    stack["services"]["redis"] = {"queues": [{"key": "jobs", "db": 2, "depth": 50}, {"key": "mails"}]}
     stack["services"][name] = settings or {}
     return plan(stack).service(name)
 
@@ -150,6 +151,15 @@ def answered(quick: int) -> dict[str, str]:
     }
 
 
+def waiting(key: str, db: int, length: int) -> dict[str, str]:
+    return {f'redis_key_size{{service="redis",db="db{db}",key="{key}"}}': f"{length}x60"}
+
+
+def since(what: str, minutes: int) -> dict[str, str]:
+    """The last success that many minutes after the start, as seen all along."""
+    return {f'hearth_{what}_last_success_timestamp_seconds{{service="postgres"}}': f"{60 * minutes}x12000"}
+
+
 CASES = [
     Case("HostCpuHigh", "30m", cpu(0.21), cpu(0.19)),
     Case("HostMemoryHigh", "30m", memory(16), memory(14)),
@@ -191,6 +201,12 @@ CASES = [
         one("probe_ssl_earliest_cert_expiry", str(15 * 86400)),
         one("probe_ssl_earliest_cert_expiry", str(13 * 86400)),
     ),
+    Case("QueueLong", "10m", waiting("jobs", 2, 50), waiting("jobs", 2, 51)),
+    Case("QueueLong", "10m", waiting("mails", 0, 100), waiting("mails", 0, 101)),
+    Case("BackupTooOld", "27h", since("backup", 65), since("backup", 55)),
+    # Where no backup was ever made, nobody said that there should be one.
+    Case("BackupTooOld", "27h", {}, since("backup", 0)),
+    Case("DrillTooOld", "193h", since("drill", 65), since("drill", 55)),
     # One failure in an hour is 1.6 %: more than an hour may have, and than three days may; not than six hours.
     # What was bad and is over burns nothing: the long window still sees it, the short one does not.
     Case(
