@@ -123,6 +123,22 @@ class Context:
         """The services of the stack that are of this kind, in the order of the stack file."""
         return [name for name, found in self.kinds.items() if found == kind]
 
+    def neighbour(self, kind: str, named: str | None = None) -> str | None:
+        """The service called ``named``, else the first of this kind; none where the stack has none.
+
+        Raises ``LookupError`` when ``named`` is not there.
+        """
+        if named is not None:
+            self.endpoint(named)
+        return named or next(iter(self.of_kind(kind)), None)
+
+    def needed(self, kind: str, named: str | None = None) -> str:
+        """Such a neighbour. Raises ``LookupError`` when there is none."""
+        found = self.neighbour(kind, named)
+        if found is None:
+            self.endpoint(kind)
+        return found or kind
+
     def path(self, name: str) -> str:
         """Where the configuration file ``name`` is read from."""
         return f"{self.places.config}/{name}"

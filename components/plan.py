@@ -21,6 +21,7 @@ from components.plan_checks import (
     check_databases,
     check_gpu,
     check_needs,
+    check_packages,
     check_ports,
     check_routes,
     check_secrets,
@@ -161,6 +162,7 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
     ordered, circles = _ordered(specs)
     problems += circles
     problems += check_needs(list(specs.values()), others)
+    problems += check_packages(list(specs.values()), runtime.containers)
     problems += check_routes(requests, lambda name: instances[name].declared)
     problems += check_secrets(list(specs.values()), lambda path: facts.digest(path) is not None)
     problems += check_budget(

@@ -120,6 +120,18 @@ def check_needs(specs: Sequence[ServiceSpec], external: Collection[str] = ()) ->
     ]
 
 
+def check_packages(specs: Sequence[ServiceSpec], containers: bool) -> list[Problem]:
+    """Refuse a service that runs in containers alone where there are none."""
+    return [
+        Problem(
+            f"hearth:services.{spec.name}",
+            f"{spec.description} runs in containers only; set hearth:runtime: docker, or remove the service",
+        )
+        for spec in specs
+        if spec.package is None and not containers
+    ]
+
+
 def check_secrets(specs: Sequence[ServiceSpec], readable: Callable[[str], bool]) -> list[Problem]:
     """Refuse a secret that the owner was to give and that is not there."""
     return [

@@ -39,7 +39,7 @@ class Platform(pulumi.ComponentResource):
         self._services: list[Service] = []
         self._runtime = runtime_for(config, facts, name)
         self.root = self._runtime.stack.root
-        self.secrets = SecretStore(self.root, self, facts.digest)
+        self.secrets = SecretStore(self.root, self, facts.digest, self._runtime.data)
 
     @classmethod
     def current(cls) -> Platform:

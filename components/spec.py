@@ -53,6 +53,8 @@ class Package:
     """Directory of the programs inside that wheel."""
     venv: tuple[str, ...] = ()
     """Pinned requirements, installed in a virtual environment of the service's own that has the programs."""
+    npm: tuple[str, ...] = ()
+    """Pinned npm packages, installed in a directory of their own. The program ``node`` comes with them."""
     probe: tuple[str, ...] = ()
     """Command that exits 0 only where the programs found are fit, e.g. the right major version."""
     aliases: Mapping[str, str] = field(default_factory=dict)
@@ -101,6 +103,8 @@ class SecretRef:
     kind: Literal["password", "certificate", "file"] = "password"
     """Random text; a self-signed key and certificate (PEM); or the content of ``source``."""
     source: str | None = None
+    guards: str | None = None
+    """The service whose data cannot be read without it: once there is any, no other one is made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,7 +288,8 @@ class ServiceSpec:
     type: str
     description: str
     image: Image
-    package: Package
+    package: Package | None
+    """None where a service runs in containers alone."""
     process: Process
     resources: Resources
     health: HealthCheck

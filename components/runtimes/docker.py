@@ -108,6 +108,10 @@ class DockerRuntime:
         """By their names: command lines in containers do not tell the stack."""
         return Processes(proc=_PROC.path, mounts=(_PROC,))
 
+    def data(self, service: str) -> tuple[str, str]:
+        """Its volume."""
+        return "--volume", f"{self.stack.name}-{service}-data"
+
     def prepare(self, parent: pulumi.Resource, networks: Sequence[str]) -> list[pulumi.Resource]:
         """One bridge a network; internal unless it is there to reach, or be reached from, outside."""
         for name in networks:
@@ -122,7 +126,13 @@ class DockerRuntime:
         return []
 
     def _volume(
-        self, spec: ServiceSpec, role: str, name: str, parent: pulumi.Resource, keep: bool = False
+        self,
+        spec: ServiceSpec,
+        role: str,
+        name: str,
+        parent: pulumi.Resource,
+        keep: bool = False,
+        after: Sequence[pulumi.Resource] = (),
     ) -> docker.Volume:
         return docker.Volume(
             f"{spec.name}-{role}",
@@ -133,6 +143,7 @@ class DockerRuntime:
                 retain_on_delete=keep,
                 # A replaced volume would be an empty one: whatever differs, data stays.
                 ignore_changes=["labels", "driver", "driverOpts"] if keep else None,
+                depends_on=list(after),
             ),
         )
 
@@ -184,11 +195,14 @@ class DockerRuntime:
         image: docker.RemoteImage,
         parent: pulumi.Resource,
         after: Sequence[pulumi.Resource],
+        keys: Sequence[pulumi.Resource],
     ) -> list[pulumi.Resource]:
         """Volumes for data and configuration; the check that lets a configuration through."""
         stack = self.stack.name
         owned = [
-            self._volume(spec, volume.name, f"{stack}-{spec.name}-{volume.name}", parent, keep=True)
+            self._volume(
+                spec, volume.name, f"{stack}-{spec.name}-{volume.name}", parent, keep=True, after=keys
+            )
             for volume in spec.volumes
         ]
         files = config_files(spec)
@@ -241,7 +255,9 @@ class DockerRuntime:
             opts=pulumi.ResourceOptions(parent=parent),
         )
         delivered, generation = self._secrets(spec, image, parent, secrets)
-        written = self._files(spec, image, parent, [*after, *delivered])
+        # A key that is made after its data's volume would be taken for a lost one.
+        keys = [secrets.made(ref) for ref in spec.secrets if ref.guards]
+        written = self._files(spec, image, parent, [*after, *delivered], keys)
         container = docker.Container(
             f"{spec.name}-container",
             **container_arguments(

@@ -17,7 +17,7 @@ from components.context import Endpoint, Logs, Places, Processes
 from components.runtimes.base import Capability, Stack
 from components.schedules import Keeper, kept
 from components.secrets import SecretStore
-from components.spec import ServiceSpec
+from components.spec import Package, ServiceSpec
 
 LOOPBACK = "127.0.0.1"
 # Who is in it may read what every service logs. No account is called so: theirs have no underscore.
@@ -39,6 +39,12 @@ class NativeService:
         return f"{self.stack.root}/{self.spec.name}"
 
     @property
+    def package(self) -> Package:
+        """Where its programs come from. A plan without containers has refused a service that has none."""
+        assert self.spec.package is not None
+        return self.spec.package
+
+    @property
     def search_path(self) -> str:
         """``PATH`` of the process: the stack's own programs first."""
         return f"{self.stack.root}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
@@ -55,7 +61,7 @@ class NativeService:
     def argv(self) -> list[str]:
         """Command line with the full path of its program."""
         program, *rest = self.spec.process.argv
-        own = program in self.spec.package.programs
+        own = program in self.package.programs
         return [f"{self.stack.root}/bin/{program}" if own else f"/bin/{program}", *rest]
 
     def command_line(self, keeper: Keeper) -> list[str]:
@@ -173,6 +179,10 @@ class NativeRuntime:
         """Loopback, whatever the service."""
         return Endpoint(LOOPBACK, port)
 
+    def data(self, service: str) -> tuple[str, str]:
+        """Its directory."""
+        return "--data", self.places(service).data
+
     def service(self, spec: ServiceSpec) -> NativeService:
         """``spec`` on this host."""
         account = f"hearth-{spec.name}" if self.stack.accounts else self.stack.account
@@ -207,7 +217,7 @@ class NativeRuntime:
             f"{spec.name}-package",
             parent=parent,
             create=call("package"),
-            stdin=document({"root": self.stack.root, "name": spec.name, **asdict(spec.package)}),
+            stdin=document({"root": self.stack.root, "name": spec.name, **asdict(service.package)}),
         )
         values = apply_document(service, self.units)
         needed = [package, *after]
