@@ -42,7 +42,7 @@ PACKAGE = Package(
 )
 # The image has no client to ask with.
 _ASK = (
-    "exec 3<>/dev/tcp/127.0.0.1/$1 &&"
+    'exec 3<>/dev/tcp/127.0.0.1/"$1" &&'
     r" printf 'GET /readyz HTTP/1.0\r\n\r\n' >&3 && grep -q '^HTTP/[0-9.]* 200 ' <&3"
 )
 
