@@ -191,7 +191,7 @@ def test_neo4js_start_script_is_without_a_fault(runtime: str, tmp_path: Path) ->
     assert call(tool("shellcheck"), "--shell=sh", files["start.sh"]).stdout == ""
 
 
-@pytest.mark.parametrize("kind", ["neo4j", "mongodb", "qdrant"])
+@pytest.mark.parametrize("kind", ["chromadb", "mongodb", "neo4j", "qdrant"])
 def test_the_question_whether_it_answers_is_a_shell_script_without_a_fault(kind: str, tmp_path: Path) -> None:
     argv = service(kind, "docker", tmp_path).health.argv
     assert argv[:2] == ("bash", "-c")
