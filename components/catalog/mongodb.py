@@ -126,7 +126,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
                 path=context.secret_path("users.js"),
                 content=render("mongodb/users.js.j2", databases=databases),
                 secrets={"root": password(context.service)}
-                | {f"documents-{base.name}": base.password for base in databases},
+                | {f"documents.{base.name}": base.password for base in databases},
             ),
         ),
         serves_documents=True,

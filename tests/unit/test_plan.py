@@ -140,7 +140,7 @@ def test_a_database_of_documents_that_nobody_serves_is_refused(monkeypatch: pyte
     wanted = "hearth:services.redis: needs a database of documents and no service of the stack serves any"
     assert wanted in refused(values("docker", {"redis": {}, "postgres": {}}))
     made = plan(values("docker", {"redis": {}, "mongodb": {}})).service("mongodb")
-    assert {ref.name for ref in made.secrets} == {"mongodb", "documents-app", "documents-events"}
+    assert {ref.name for ref in made.secrets} == {"mongodb", "documents.app", "documents.events"}
 
 
 def test_services_start_after_what_they_need() -> None:
