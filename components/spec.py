@@ -236,8 +236,8 @@ class Documents:
 
     @property
     def password(self) -> SecretRef:
-        """The user's password."""
-        return SecretRef(name=f"documents-{self.name}")
+        """The user's password; with the dot it is no service's."""
+        return SecretRef(name=f"documents.{self.name}")
 
 
 @dataclass(frozen=True, kw_only=True)

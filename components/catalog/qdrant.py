@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import Field
 
 from components.context import Context
+from components.questions import answers
 from components.rendering import render
 from components.settings import ServiceSettings
 from components.spec import (
@@ -39,11 +40,6 @@ PACKAGE = Package(
     programs=("qdrant",),
     installer=f"https://github.com/qdrant/qdrant/releases/download/v{VERSION}/"
     "qdrant-{arch}-unknown-linux-musl.tar.gz",
-)
-# The image has no client to ask with.
-_ASK = (
-    "exec 3<>/dev/tcp/127.0.0.1/$1 &&"
-    r" printf 'GET /readyz HTTP/1.0\r\n\r\n' >&3 && grep -q '^HTTP/[0-9.]* 200 ' <&3"
 )
 
 
@@ -88,7 +84,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         ),
         resources=Resources(memory=settings.memory, reservation=settings.reservation, cpus=settings.cpus),
         health=HealthCheck(
-            argv=("bash", "-c", _ASK, "ask", str(settings.port)),
+            argv=answers(settings.port, "/readyz"),
             http=f"http://127.0.0.1:{settings.port}/readyz",
         ),
         security=Security(uid=1000),

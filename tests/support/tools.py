@@ -20,6 +20,10 @@ _PACKAGES = {
     "amtool": "apt: prometheus-alertmanager",
     "prometheus-blackbox-exporter": "apt: prometheus-blackbox-exporter",
     "pgbouncer": "apt: pgbouncer",
+    "mvn": "apt: maven",
+    "java": "apt: openjdk-17-jdk-headless",
+    "javac": "apt: openjdk-17-jdk-headless",
+    "node": "apt: nodejs",
 }
 _PLACES = [
     str(Path(sys.executable).parent), *os.environ.get("PATH", "").split(os.pathsep), "/usr/sbin",
