@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from graphlib import CycleError, TopologicalSorter
 
 from pydantic import ValidationError
 
 from components.catalog import entry_of
 from components.config import StackConfig
-from components.context import Context
+from components.context import Context, Endpoint
 from components.errors import ConfigurationError, Problem
 from components.facts import HostFacts
 from components.overrides import with_image
@@ -21,12 +22,13 @@ from components.plan_checks import (
     check_needs,
     check_ports,
     check_routes,
+    check_runnable,
     check_secrets,
 )
 from components.replicas import Instance, expanded
 from components.runtimes.base import Capability, Runtime
 from components.schedules import with_keeper
-from components.spec import Requests, ServiceSpec
+from components.spec import Client, Requests, ServiceSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,11 +61,23 @@ class DeploymentPlan:
         return {spec.name: spec for spec in self.services}[name]
 
 
+def _clients(
+    instances: Mapping[str, Instance], endpoints: Mapping[str, Endpoint]
+) -> dict[str, Callable[[str | None], Client]]:
+    found = {}
+    for name, instance in instances.items():
+        client = entry_of(instance.settings).client
+        if client is not None and name in endpoints:
+            found[name] = partial(client, instance.settings, name, endpoints[name])
+    return found
+
+
 def _described(
     config: StackConfig,
     instances: Mapping[str, Instance],
     runtime: Runtime,
     stack: str,
+    facts: HostFacts,
     cpus: float,
     requests: Mapping[str, Requests],
 ) -> tuple[dict[str, ServiceSpec], list[Problem]]:
@@ -87,6 +101,8 @@ def _described(
             requests=requests,
             kinds={name: entry_of(one.settings).name for name, one in instances.items()},
             replica_of={name: one.declared for name, one in instances.items() if one.declared != name},
+            clients=_clients(instances, endpoints),
+            digest=facts.digest,
             resolver=runtime.resolver,
             host_cpus=cpus,
         )
@@ -132,13 +148,14 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
     memory = facts.memory if config.host.memory == "auto" else config.host.memory
     instances, problems = expanded(config.services, shared=not runtime.containers)
     requests = {name: entry_of(one.settings).requests(one.settings) for name, one in instances.items()}
-    specs, found = _described(config, instances, runtime, stack, cpus, requests)
+    specs, found = _described(config, instances, runtime, stack, facts, cpus, requests)
     problems += found
     problems += check_databases(list(specs.values()), requests)
     ordered, circles = _ordered(specs)
     problems += circles
     problems += check_needs(list(specs.values()))
     problems += check_routes(requests, lambda name: instances[name].declared)
+    problems += check_runnable(list(specs.values()), containers=runtime.containers)
     problems += check_secrets(list(specs.values()), lambda path: facts.digest(path) is not None)
     problems += check_budget(
         list(specs.values()),

@@ -116,6 +116,22 @@ def check_needs(specs: Sequence[ServiceSpec]) -> list[Problem]:
     ]
 
 
+def check_runnable(specs: Sequence[ServiceSpec], *, containers: bool) -> list[Problem]:
+    """Refuse an image where there are no containers, and a program in a container without an image."""
+    found = {}
+    for spec in specs:
+        if containers and spec.image is None:
+            found[spec.declared] = (
+                "needs an image that has its programs; name one under "
+                f"hearth:images.{spec.declared}, or choose a runtime without containers"
+            )
+        elif not containers and spec.package is None:
+            found[spec.declared] = (
+                "is an image, which only runtime docker runs; give it a command or a directory"
+            )
+    return [Problem(f"hearth:services.{name}", message) for name, message in found.items()]
+
+
 def check_secrets(specs: Sequence[ServiceSpec], readable: Callable[[str], bool]) -> list[Problem]:
     """Refuse a secret that the owner was to give and that is not there."""
     return [

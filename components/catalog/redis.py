@@ -9,10 +9,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.context import Context
+from components.context import Context, Endpoint
 from components.rendering import render
 from components.settings import ServiceSettings
 from components.spec import (
+    Client,
     ConfigFile,
     HealthCheck,
     Image,
@@ -49,6 +50,26 @@ class Settings(ServiceSettings):
         Literal["aof", "rdb", "none"],
         Field(description="aof loses at most one second, rdb minutes, none everything."),
     ] = "aof"
+
+
+def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+    """``REDIS_HOST`` and ``REDIS_PORT``; with the password in it, ``REDIS_URL``."""
+    return Client(
+        network="data",
+        env={
+            "REDIS_HOST": endpoint.host,
+            "REDIS_PORT": str(endpoint.port),
+            # Whoever comes when all connections are taken waits, and is not refused.
+            "REDIS_CONNECTION_POOL_CLASS": "BlockingConnectionPool",
+        },
+        secret_env={
+            "REDIS_PASSWORD": "@@redis@@",
+            "REDIS_URL": f"redis://:@@redis@@@{endpoint}/0",
+        },
+        secrets={"redis": SecretRef(name=name)},
+        url="REDIS_URL",
+        pool={"connections": "REDIS_MAX_CONNECTIONS"},
+    )
 
 
 def maxmemory(settings: Settings) -> int:

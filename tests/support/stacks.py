@@ -30,6 +30,24 @@ RUNTIMES: dict[str, dict[str, Any]] = {
 }
 
 
+# Kinds of which there is none without a program of the owner's.
+OWN: dict[str, dict[str, Any]] = {
+    "agent": {"directory": "examples/agent", "requirements": "requirements.txt", "uses": ["redis"]},
+    "api": {
+        "directory": "examples/api",
+        "uses": ["redis", "postgres"],
+        "database": "shop",
+        "route": "/api/",
+        "secrets": {"JWT_SECRET": "jwt"},
+    },
+    "cronjob": {"directory": "examples/etl", "script": "main.py", "data": True},
+    "frontend": {"directory": "examples/frontend"},
+    "worker": {"directory": "examples/worker", "uses": ["redis"], "broker": "redis"},
+}
+# What they require is in no image but the owner's.
+OWN_IMAGES = {name: f"registry.example.org/{name}:1.0.0" for name in ("agent", "api", "worker")}
+
+
 def facts(**changes: Any) -> HostFacts:
     """A machine of 16 GiB and 8 cores, used by root."""
     figures = {
@@ -50,8 +68,9 @@ def values(runtime: str, services: dict[str, Any], **more: Any) -> dict[str, Any
 
 
 def everything(runtime: str) -> dict[str, Any]:
-    """A stack with every kind of service there is, each with its defaults."""
-    return values(runtime, {name: {} for name in entries()})
+    """A stack with every kind of service there is, each with its defaults where it has some."""
+    images = {"images": OWN_IMAGES} if runtime == "docker" else {}
+    return values(runtime, {name: OWN.get(name, {}) for name in entries()}, **images)
 
 
 def plan(stack: dict[str, Any], host: HostFacts | None = None, name: str = STACK) -> DeploymentPlan:
