@@ -23,6 +23,8 @@ class Image:
     digest: str | None = None
     program: str | None = None
     """Where the image keeps the process's program, when that is not on its PATH."""
+    exact: bool = False
+    """Named by the owner with its registry: a mirror's prefix is not put before it."""
 
     @property
     def reference(self) -> str:
@@ -63,9 +65,11 @@ class Package:
 
 @dataclass(frozen=True, kw_only=True)
 class Process:
-    """The long-running process. ``argv[0]`` is the name of a program, not a path."""
+    """The process. ``argv[0]`` is the name of a program, not a path; empty where an image knows its own."""
 
     argv: tuple[str, ...]
+    in_image: str | None = None
+    """What images call ``argv[0]``, where on a host it has a name that is the service's alone."""
     env: Mapping[str, str] = field(default_factory=dict)
     stop_signal: str = "SIGTERM"
     stop_seconds: int = 20
@@ -92,6 +96,15 @@ class Volume:
     """A directory whose content outlives the stack."""
 
     name: str
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A directory of the owner's, copied to where the process reads it: ``path``, named by its content."""
+
+    directory: str
+    digest: str
     path: str
 
 
@@ -258,6 +271,24 @@ class Watch:
         return SecretRef(name=f"{self.service}.watch")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Client:
+    """How a neighbour is told to reach a service: what its programs usually find in their environment.
+
+    ``secret_env`` are texts with ``@@key@@`` for each of ``secrets``. They are delivered as files.
+    """
+
+    network: str
+    """A private network on which the service answers."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    secret_env: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, SecretRef] = field(default_factory=dict)
+    url: str | None = None
+    """Which of these is the address of a broker of messages."""
+    pool: Mapping[str, str] = field(default_factory=dict)
+    """Of ``size``, ``overflow``, ``wait`` and ``connections``: the variable by which clients are told."""
+
+
 Offer = Literal["routes", "probes", "alerts", "metrics", "logs"]
 """Leads anybody to the services behind it; asks any address whether it answers; takes alerts; answers
 PromQL; takes logs and answers LogQL."""
@@ -287,9 +318,10 @@ class ServiceSpec:
     name: str
     type: str
     description: str
-    image: Image
+    image: Image | None
+    """None where only its owner can name one: under ``hearth:images``."""
     package: Package | None
-    """None where a service runs in containers alone."""
+    """None where nothing but a container can run it."""
     process: Process
     resources: Resources
     health: HealthCheck
@@ -298,6 +330,7 @@ class ServiceSpec:
     ports: tuple[Port, ...] = ()
     volumes: tuple[Volume, ...] = ()
     files: tuple[ConfigFile, ...] = ()
+    source: Source | None = None
     needs: tuple[str, ...] = ()
     tasks: tuple[Task, ...] = ()
     check: tuple[str, ...] = ()

@@ -9,10 +9,11 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from components.context import Context
+from components.context import Context, Endpoint
 from components.models import GIB, MIB, Footprint, footprint
 from components.settings import ServiceSettings, Strict
 from components.spec import (
+    Client,
     HealthCheck,
     Image,
     Package,
@@ -122,6 +123,11 @@ def requests(settings: Settings) -> Requests:
     api = Route(prefix="/ollama/", stream=True, max_body="64m", probe="api/version")
     # Probes alone: Ollama has no metrics of its own.
     return Requests(routes=(api,), probes=(Probe(path="/api/version"),))
+
+
+def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+    """``OLLAMA_HOST``, as Ollama's own clients read it."""
+    return Client(network="backend", env={"OLLAMA_HOST": f"http://{endpoint}"})
 
 
 def _tasks(settings: Settings) -> tuple[Task, ...]:
