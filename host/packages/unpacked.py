@@ -35,6 +35,19 @@ def target(request: Request, version: str) -> Path:
     return request.packages / f"{request.name}-{version}"
 
 
+def copied(request: Request, built: Path, version: str) -> dict[str, Path]:
+    """The programs of a build in the cache, copied to where service accounts can read them.
+
+    Raises ``Unavailable`` when one is missing.
+    """
+    place = target(request, version)
+    if not place.is_dir():
+        with building(place) as directory:
+            for program in built.iterdir():
+                shutil.copy(program, directory / program.name)
+    return programs(request, place)
+
+
 def programs(request: Request, directory: Path) -> dict[str, Path]:
     """Every program below ``directory``, the shallowest of each name.
 
