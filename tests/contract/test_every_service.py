@@ -132,7 +132,8 @@ def test_has_programs_for_hosts_without_containers(service: str) -> None:
     spec = planned("supervisord")[service]
     assert spec.package.programs
     assert spec.process.argv[0] in (*spec.package.programs, "sh")
-    sources = (spec.package.apt, spec.package.installer, spec.package.go, spec.package.pypi, spec.package.venv)
+    package = spec.package
+    sources = (package.apt, package.installer, package.go, package.cmake, package.pypi, package.venv)
     assert any(sources)
     assert spec.package.brew or service in NO_FORMULA
 
@@ -235,7 +236,7 @@ def test_container_comes_back_and_keeps_its_log_short(service: str) -> None:
 def test_image_is_pinned_by_exact_version(service: str) -> None:
     image = recorded("docker").named(f"{service}-image", "docker:index/remoteImage:RemoteImage")
     tag = image.inputs["name"].partition("@")[0].rpartition(":")[2]
-    assert re.search(r"\d+\.\d+(\.\d+)?", tag)
+    assert re.search(r"\d+\.\d+(\.\d+)?|b\d{4,}", tag)
     assert "latest" not in tag
     assert container(service).inputs["image"] == f"sha256:{service}-image"
 
