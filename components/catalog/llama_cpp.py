@@ -36,7 +36,6 @@ BUILD = "b11146"
 IMAGE = Image(
     repository="ghcr.io/ggml-org/llama.cpp",
     tag=f"server-{BUILD}",
-    digest="sha256:a94b642b3e2620749bf2ff5672df922c23a6202710e54a8f7667e58df70aba5a",
     program="/app/llama-server",
 )
 PACKAGE = Package(

@@ -134,6 +134,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         content='["@@key@@"]\n',
         secrets={"key": SecretRef(name=context.service)},
     )
+    backends = dict.fromkeys(model.backend for model in settings.models)
     unknown = [model.name for model in settings.models if model.footprint is None]
     return ServiceSpec(
         name=context.service,
@@ -142,7 +143,8 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         image=IMAGE,
         package=PACKAGE,
         process=Process(
-            argv=("local-ai", "run"),
+            # What is fetched at the start, besides the models.
+            argv=("local-ai", "run", *(f"--external-backends={backend}" for backend in backends)),
             env={
                 "HOME": data,
                 "LOCALAI_ADDRESS": f"{context.listen}:{settings.port}",
@@ -153,9 +155,6 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
                 "LOCALAI_DATA_PATH": f"{data}/data",
                 "LOCALAI_GENERATED_CONTENT_PATH": f"{data}/generated",
                 "LOCALAI_UPLOAD_PATH": f"{data}/upload",
-                "LOCALAI_EXTERNAL_BACKENDS": ",".join(
-                    dict.fromkeys(model.backend for model in settings.models)
-                ),
                 "LOCALAI_THREADS": str(threads),
                 "LOCALAI_MAX_ACTIVE_BACKENDS": str(settings.max_loaded),
                 "LOCALAI_WATCHDOG_IDLE": "true",

@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from host import files
 from host.packages import compiling, gobuild, recipes, search, unpacked
 from host.packages.request import Request, Unavailable
 from host.stdin import progress
@@ -30,13 +29,8 @@ def provide(request: Request) -> dict[str, Path]:
         raise Unavailable(f"toolchain/{request.cmake} has no recipe")
     recipe = json.loads(path.read_text())
     version = f"{recipe['sources']['requirement'].partition('==')[2]}-{processor()}"
-    cache = gobuild.cache() / str(request.cmake)
-    cache.mkdir(parents=True, exist_ok=True)
-    with files.locked(cache / ".lock"):
-        built = cache / version
-        if not built.is_dir():
-            _build(recipe, str(request.cmake), built)
-    return unpacked.copied(request, built, version)
+    built = gobuild.cache() / str(request.cmake) / version
+    return unpacked.copied(request, built, lambda: _build(recipe, str(request.cmake), built))
 
 
 def processor() -> str:

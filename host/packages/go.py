@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from host import files
 from host.packages import gobuild, unpacked
 from host.packages.request import Request, Unavailable
 
@@ -15,13 +14,8 @@ def provide(request: Request) -> dict[str, Path]:
     Raises ``Unavailable`` when there is no such module, no Go, or the build fails.
     """
     module = gobuild.module(str(request.go))
-    cache = gobuild.cache() / module.name
-    cache.mkdir(parents=True, exist_ok=True)
-    with files.locked(cache / ".lock"):
-        built = cache / module.version
-        if not built.is_dir():
-            gobuild.build(module, built)
+    built = gobuild.cache() / module.name / module.version
     try:
-        return unpacked.copied(request, built, module.version)
+        return unpacked.copied(request, built, lambda: gobuild.build(module, built))
     except Unavailable as error:
         raise Unavailable(f"toolchain/{module.name} {error}") from error

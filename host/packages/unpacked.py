@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from host import files
@@ -35,13 +35,17 @@ def target(request: Request, version: str) -> Path:
     return request.packages / f"{request.name}-{version}"
 
 
-def copied(request: Request, built: Path, version: str) -> dict[str, Path]:
-    """The programs of a build in the cache, copied to where service accounts can read them.
+def copied(request: Request, built: Path, build: Callable[[], None]) -> dict[str, Path]:
+    """Programs that ``build`` leaves in ``built`` of the cache, copied to where every account can read them.
 
     Raises ``Unavailable`` when one is missing.
     """
-    place = target(request, version)
+    place = target(request, built.name)
     if not place.is_dir():
+        built.parent.mkdir(parents=True, exist_ok=True)
+        with files.locked(built.parent / ".lock"):
+            if not built.is_dir():
+                build()
         with building(place) as directory:
             for program in built.iterdir():
                 shutil.copy(program, directory / program.name)

@@ -7,6 +7,7 @@ import hashlib
 import http.server
 import io
 import json
+import shutil
 import subprocess
 import tarfile
 import threading
@@ -83,8 +84,10 @@ def test_it_is_built_once_for_this_processor_and_copied(
     cache = recipe.parents[2] / "cache/hearth/hello"
     assert {path.name for path in cache.iterdir()} == {".lock", "build.log", version}
     monkeypatch.setenv("PIP_FIND_LINKS", "/nowhere")
-    (root / "bin/hello").unlink()
-    assert ask(root) == "hello 1.2.0 from cmake"
+    for lost in (root / "packages" / f"hello-{version}", cache / version):
+        shutil.rmtree(lost)  # either is enough
+        (root / "bin/hello").unlink()
+        assert ask(root) == "hello 1.2.0 from cmake"
     monkeypatch.setattr(cmake, "processor", lambda: "another")
     (root / "bin/hello").unlink()
     with pytest.raises(HostError, match=r"cannot fetch hearth-sources==1\.2"):

@@ -36,11 +36,12 @@ def test_models_are_written_as_it_reads_them() -> None:
         for name, file, embeddings in (("chat", CHAT["file"], False), ("search", SEARCH["file"], True))
     ]  # fmt: skip
     assert spec.process.env["LOCALAI_MODELS_CONFIG_FILE"] == spec.files[0].path
-    assert spec.process.env["LOCALAI_EXTERNAL_BACKENDS"] == "llama-cpp"
+    assert spec.process.argv == ("local-ai", "run", "--external-backends=llama-cpp")
 
 
 def test_without_models_it_serves_none() -> None:
     assert models(localai()) == []
+    assert localai().process.argv == ("local-ai", "run")
 
 
 def test_memory_is_for_the_largest_models_that_may_be_loaded_together() -> None:
