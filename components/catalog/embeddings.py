@@ -113,6 +113,9 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
             ),
             env={
                 "HOME": context.places.data,
+                # ONNX Runtime's official builds report to their maker unless told not to (its Privacy.md).
+                "ORT_DISABLE_TELEMETRY": "1",
+                "HF_HUB_DISABLE_TELEMETRY": "1",
                 # The programs' libraries know different names for the same.
                 **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), threads),
             },

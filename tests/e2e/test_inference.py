@@ -133,7 +133,16 @@ def test_what_cannot_be_embedded_is_refused(stack: Workbench, texts: Any, status
 
 
 def test_embeddings_have_the_threads_planned(stack: Workbench) -> None:
-    assert process(stack, "embeddings").environ()["OMP_NUM_THREADS"] == "1"
+    found = process(stack, "embeddings")
+    assert found.environ()["OMP_NUM_THREADS"] == "1"
+    assert [link.status for link in found.net_connections("tcp")].count("LISTEN") == 1
+
+
+def test_embeddings_ask_nobody_outside(stack: Workbench) -> None:
+    embed("red")
+    peers = {link.raddr.ip for link in process(stack, "embeddings").net_connections("inet") if link.raddr}
+    assert peers <= {"127.0.0.1"}
+    assert "telemetry" not in (stack.root / "embeddings/log/embeddings.log").read_text().lower()
 
 
 def test_both_count_what_they_do(stack: Workbench) -> None:

@@ -45,6 +45,12 @@ def test_threads_are_the_cores_that_it_may_use() -> None:
     assert embeddings().process.env["OMP_NUM_THREADS"] == "8"
 
 
+@pytest.mark.parametrize("runtime", ["docker", "supervisord"])
+def test_nothing_is_reported_to_anybody(runtime: str) -> None:
+    env = embeddings(runtime).process.env
+    assert env["ORT_DISABLE_TELEMETRY"] == env["HF_HUB_DISABLE_TELEMETRY"] == "1"
+
+
 def test_pooling_is_the_models_own_unless_said() -> None:
     assert "--pooling" not in embeddings().process.argv
     assert embeddings(pooling="cls").process.argv[-2:] == ("--pooling", "cls")
