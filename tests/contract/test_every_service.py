@@ -146,8 +146,9 @@ def test_has_programs_for_hosts_without_containers(service: str) -> None:
     spec = planned("supervisord")[service]
     assert spec.package.programs
     assert spec.process.argv[0] in (*spec.package.programs, "sh")
-    everywhere = (spec.package.brew, spec.package.venv, spec.package.npm)
-    assert any((spec.package.apt, spec.package.installer, spec.package.go, spec.package.pypi, *everywhere))
+    package = spec.package
+    everywhere = (package.brew, package.venv, package.npm)
+    assert any((package.apt, package.installer, package.go, package.cmake, package.pypi, *everywhere))
     assert any(everywhere) or service in NO_FORMULA
 
 
@@ -269,7 +270,7 @@ def test_container_comes_back_and_keeps_its_log_short(service: str) -> None:
 def test_image_is_pinned_by_exact_version(service: str) -> None:
     image = recorded("docker").named(f"{service}-image", "docker:index/remoteImage:RemoteImage")
     tag = image.inputs["name"].partition("@")[0].rpartition(":")[2]
-    assert re.search(r"\d+\.\d+(\.\d+)?", tag)
+    assert re.search(r"\d+\.\d+(\.\d+)?|b\d{4,}", tag)
     assert "latest" not in tag
     assert container(service).inputs["image"] == f"sha256:{service}-image"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.rendered import services
-from support.stacks import everything, kinds
+from support.stacks import STACK, everything, kinds
 from support.tools import call, tool, unit_errors
 
 MOST = 2.0
@@ -71,6 +71,6 @@ def test_system_units_expose_little(service: str, measured: dict[str, float]) ->
     (exposure,) = [
         level
         for name, level in measured.items()
-        if name.removesuffix(".service").removesuffix(".job").endswith(f"-{service}")
+        if name.removesuffix(".service").removesuffix(".job") == f"hearth-{STACK}-{service}"
     ]
     assert exposure <= MOST
