@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from components.signals import Panel, Probe, Queue, Rule, Scrape
+
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
@@ -51,6 +53,8 @@ class Package:
     """Directory of the programs inside that wheel."""
     venv: tuple[str, ...] = ()
     """Pinned requirements, installed in a virtual environment of the service's own that has the programs."""
+    npm: tuple[str, ...] = ()
+    """Pinned npm packages, installed in a directory of their own. The program ``node`` comes with them."""
     probe: tuple[str, ...] = ()
     """Command that exits 0 only where the programs found are fit, e.g. the right major version."""
     aliases: Mapping[str, str] = field(default_factory=dict)
@@ -99,6 +103,8 @@ class SecretRef:
     kind: Literal["password", "certificate", "file"] = "password"
     """Random text; a self-signed key and certificate (PEM); or the content of ``source``."""
     source: str | None = None
+    guards: str | None = None
+    """The service whose data cannot be read without it: once there is any, no other one is made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +123,8 @@ class ConfigFile:
 
 @dataclass(frozen=True, kw_only=True)
 class HealthCheck:
-    """How to ask the service whether it answers: a command, or an HTTP GET of ``http``.
+    """How to ask the service whether it answers: a command, or an HTTP GET of ``http``. With neither
+    it is well while its process runs, or where it has a schedule while somebody keeps its times.
 
     With both, the command is for containers: an image that holds one program and nothing else has
     no client to ask with.
@@ -143,6 +150,13 @@ class Task:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """The process runs at these times and ends, instead of always: five fields of crontab(5), local time."""
+
+    cron: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Resources:
     """What the service may use. ``reservation`` is the memory it is promised under pressure."""
 
@@ -156,6 +170,17 @@ class Resources:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HostMount:
+    """A directory or socket of the host that a container sees, never to write to.
+
+    Without containers there is nothing to mount: the host's files are there.
+    """
+
+    source: str
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Security:
     """Exceptions to closed-by-default, each with its reason in the catalogue file."""
 
@@ -166,6 +191,12 @@ class Security:
     """Paths that must be writable and may be lost at a restart."""
     executable_memory: bool = False
     """The program writes machine code at run time (a JIT compiler, ggml kernels)."""
+    host_mounts: tuple[HostMount, ...] = ()
+    """What of the host a container must see; who has any may be uid 0 in it."""
+    sees_processes: bool = False
+    """It reads the figures of other services' processes in /proc."""
+    reads_logs: bool = False
+    """It reads what every service of the stack logs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,29 +241,6 @@ class Documents:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scrape:
-    """Metrics that a service exposes, in the text format of Prometheus."""
-
-    port: int | None = None
-    """Number of another port than the service's own."""
-    path: str = "/metrics"
-    alive: str | None = None
-    """Name of a metric that is 1 while what the metrics tell of answers, and 0 otherwise."""
-    latency: str | None = None
-    """Name of a histogram of the seconds that a request takes."""
-    guarded: bool = False
-    """They are shown to who brings the password of a ``Watch`` of the service as a bearer token."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Probe:
-    """An address of the service that answers a GET with 2xx whenever the service is well."""
-
-    path: str
-    scheme: Literal["http", "https"] = "http"
-
-
-@dataclass(frozen=True, kw_only=True)
 class Watch:
     """A look at a neighbour's own statistics and at nothing else.
 
@@ -250,8 +258,9 @@ class Watch:
         return SecretRef(name=f"{self.service}.watch")
 
 
-Offer = Literal["routes", "probes", "alerts"]
-"""Leads anybody to the services behind it; asks any address whether it answers; takes alerts."""
+Offer = Literal["routes", "probes", "alerts", "metrics", "logs"]
+"""Leads anybody to the services behind it; asks any address whether it answers; takes alerts; answers
+PromQL; takes logs and answers LogQL."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,6 +274,9 @@ class Requests:
     probes: tuple[Probe, ...] | None = None
     """Where to ask whether it is well; whether its own port accepts connections if not said."""
     watches: tuple[Watch, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    panels: tuple[Panel, ...] = ()
+    queues: tuple[Queue, ...] = ()
     offers: tuple[Offer, ...] = ()
 
 
@@ -276,7 +288,8 @@ class ServiceSpec:
     type: str
     description: str
     image: Image
-    package: Package
+    package: Package | None
+    """None where a service runs in containers alone."""
     process: Process
     resources: Resources
     health: HealthCheck
@@ -289,12 +302,23 @@ class ServiceSpec:
     tasks: tuple[Task, ...] = ()
     check: tuple[str, ...] = ()
     """Command that reads the configuration files and exits non-zero when they are wrong."""
+    schedule: Schedule | None = None
+    """When the process runs, where it is not to run always."""
     serves_databases: bool = False
     """The databases that other services ask for are made here."""
     serves_documents: bool = False
     """So are those of documents."""
     notes: tuple[str, ...] = ()
     """What the plan should tell its reader about this service."""
+    replica_of: str | None = None
+    """The service of the stack file that this is one of; set by the plan."""
+    outside: tuple[str, ...] = ()
+    """Hosts outside of the stack that it must reach; the plan finds them."""
+
+    @property
+    def declared(self) -> str:
+        """Its name in the stack file."""
+        return self.replica_of or self.name
 
     @property
     def secrets(self) -> tuple[SecretRef, ...]:
