@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests import standins
 from tests.e2e.daemon import docker_daemon
 from tests.e2e.image import image
 from tests.e2e.programs import prepare
@@ -23,6 +24,7 @@ def main(options: list[str]) -> int:
     with tempfile.TemporaryDirectory() as scratch, docker_daemon(Path(scratch) / "dockerd.log"):
         print(f"tests: container image {image()}", flush=True)
         prepare()
+        print(f"tests: stand-ins {standins.ferretdb().name}, {standins.neo4j().name}", flush=True)
         ruff = [sys.executable, "-m", "ruff", "check", "--quiet", "."]
         if status := subprocess.run(ruff, check=False).returncode:
             return status

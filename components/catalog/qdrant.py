@@ -14,6 +14,7 @@ from components.context import Context
 from components.questions import answers
 from components.rendering import render
 from components.settings import ServiceSettings
+from components.signals import Panel
 from components.spec import (
     ConfigFile,
     HealthCheck,
@@ -42,6 +43,23 @@ PACKAGE = Package(
     "qdrant-{arch}-unknown-linux-musl.tar.gz",
 )
 
+# https://qdrant.tech/documentation/guides/monitoring/
+PANELS = (
+    Panel(title="Qdrant: vectors", query="collections_vector_total", group="data"),
+    Panel(
+        title="Qdrant: answers",
+        query="sum by (service) (rate(rest_responses_total[5m]))",
+        unit="reqps",
+        group="data",
+    ),
+    Panel(
+        title="Qdrant: failures",
+        query="sum by (service) (rate(rest_responses_fail_total[5m]))",
+        unit="reqps",
+        group="data",
+    ),
+)
+
 
 class Settings(ServiceSettings):
     """Keys of a Qdrant."""
@@ -63,7 +81,7 @@ def api_key(service: str) -> SecretRef:
 
 def requests(settings: Settings) -> Requests:
     """Its metrics, for who may only read, and where it can be asked whether it is well."""
-    return Requests(scrapes=(Scrape(guarded=True),), probes=(Probe(path="/readyz"),))
+    return Requests(scrapes=(Scrape(guarded=True),), probes=(Probe(path="/readyz"),), panels=PANELS)
 
 
 def spec(settings: Settings, context: Context) -> ServiceSpec:

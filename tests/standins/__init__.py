@@ -63,6 +63,11 @@ def _neo4j(source: Path, target: Path) -> None:
     )
 
 
+def ferretdb() -> Path:
+    """A directory with the program ``mongod``."""
+    return _built("ferretdb", _ferretdb)
+
+
 def neo4j() -> Path:
     """A directory with Neo4j's classes and, under ``lib``, its jars."""
     return _built("neo4j", _neo4j)
@@ -71,7 +76,7 @@ def neo4j() -> Path:
 def lay_out(directory: Path) -> None:
     """Put all of them into ``directory``, where any account can run them."""
     directory.mkdir()
-    shutil.copy(_built("ferretdb", _ferretdb) / "mongod", directory)
+    shutil.copy(ferretdb() / "mongod", directory)
     home = directory / "neo4j-home"
     shutil.copytree(neo4j(), home)
     scripts = {

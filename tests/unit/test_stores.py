@@ -127,5 +127,13 @@ def test_the_plan_says_how_many_connections_postgresql_must_allow() -> None:
     assert "up to 120 connections to postgres" in service("pgbouncer", BOTH).notes[0]
 
 
+def test_an_application_is_led_to_the_pool_by_its_name() -> None:
+    services = {"postgres": {}, "pgbouncer": {}, "open-webui": {"database": "postgres", "postgres": "pgbouncer"}}
+    spec = service("open-webui", services)
+    assert "pgbouncer" in spec.needs
+    assert any("@127.0.0.1:6432/" in file.content for file in spec.files)
+    assert '"open_webui" "@@open_webui@@"' in file(service("pgbouncer", services), "users.txt").content
+
+
 def test_a_pool_before_nothing_is_refused() -> None:
     assert "needs postgres, which is not in hearth:services" in refused({"pgbouncer": {}})
