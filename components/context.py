@@ -90,6 +90,8 @@ class Context:
     host_cpus: float = 1.0
     logs: Logs = Logs()
     processes: Processes = Processes()
+    engine: tuple[HostMount, ...] = ()
+    """What of the host shows the containers on it and what they take; nothing where there are none."""
 
     def bind(self, address: str) -> str:
         """What to bind for a port that is published on ``address`` of the host."""

@@ -16,7 +16,7 @@ from components.commands import call, command, document
 from components.context import Endpoint, Logs, Places, Processes
 from components.runtimes.base import Capability, Stack
 from components.secrets import SecretStore
-from components.spec import ServiceSpec
+from components.spec import HostMount, ServiceSpec
 
 LOOPBACK = "127.0.0.1"
 # Who is in it may read what every service logs. No account is called so: theirs have no underscore.
@@ -133,6 +133,7 @@ class NativeRuntime:
     listen = LOOPBACK
     resolver: str | None = None
     containers = False
+    engine: tuple[HostMount, ...] = ()
 
     def __init__(self, stack: Stack, units: UnitRenderer) -> None:
         self.stack = stack
