@@ -7,11 +7,11 @@ how to reach a neighbour, and writes the answers into its configuration.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from components.signals import Panel, Queue, Rule
-from components.spec import Database, HostMount, Offer, Requests, Route, Watch
+from components.spec import Database, Documents, HostMount, Offer, Requests, Route, Watch
 
 T = TypeVar("T")
 
@@ -26,6 +26,8 @@ class Endpoint:
 
     host: str
     port: int
+    fixed: bool = False
+    """Outside of the stack: ``host`` is one that the machine's own names tell, and does not move."""
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -85,6 +87,8 @@ class Context:
     """What each service of the stack asks of its neighbours."""
     kinds: Mapping[str, str]
     """What kind of service each of the stack is: its name to a catalogue file's."""
+    replica_of: Mapping[str, str] = field(default_factory=dict)
+    """Of each of several replicas, the service of the stack file."""
     resolver: str | None = None
     """DNS server to ask again when neighbours may move; none where addresses are fixed."""
     host_cpus: float = 1.0
@@ -106,13 +110,36 @@ class Context:
             found = self.endpoints[service]
             return found if port is None else Endpoint(found.host, port)
         except KeyError:
-            raise LookupError(
-                f"{self.service} needs {service}, which is not in hearth:services; add it there"
-            ) from None
+            wrong = (
+                f"{service}, which listens on no port; give it one"
+                if service in self.kinds
+                else f"{service}, which is not in hearth:services; add it there"
+            )
+            raise LookupError(f"{self.service} needs {wrong}") from None
+
+    def listens(self, service: str) -> bool:
+        """Whether ``service`` has a port of its own."""
+        return service in self.endpoints
 
     def of_kind(self, kind: str) -> list[str]:
         """The services of the stack that are of this kind, in the order of the stack file."""
         return [name for name, found in self.kinds.items() if found == kind]
+
+    def neighbour(self, kind: str, named: str | None = None) -> str | None:
+        """The service called ``named``, else the first of this kind; none where the stack has none.
+
+        Raises ``LookupError`` when ``named`` is not there.
+        """
+        if named is not None:
+            self.endpoint(named)
+        return named or next(iter(self.of_kind(kind)), None)
+
+    def needed(self, kind: str, named: str | None = None) -> str:
+        """Such a neighbour. Raises ``LookupError`` when there is none."""
+        found = self.neighbour(kind, named)
+        if found is None:
+            self.endpoint(kind)
+        return found or kind
 
     def path(self, name: str) -> str:
         """Where the configuration file ``name`` is read from."""
@@ -121,6 +148,10 @@ class Context:
     def secret_path(self, name: str) -> str:
         """Where the file ``name``, made with secrets, is read from."""
         return f"{self.places.secrets}/{name}"
+
+    def declared(self, service: str) -> str:
+        """The name in the stack file of a service of the plan."""
+        return self.replica_of.get(service, service)
 
     def routes(self) -> list[tuple[str, Route]]:
         """Every route that the stack's services publish, longest prefix first."""
@@ -173,5 +204,13 @@ class Context:
 
     def databases(self) -> list[Database]:
         """Every database that the stack's services ask for, by name."""
-        found = {base.name: base for asked in self.requests.values() for base in asked.databases}
-        return [found[name] for name in sorted(found)]
+        extensions: dict[str, dict[str, None]] = {}
+        for asked in self.requests.values():
+            for base in asked.databases:
+                extensions.setdefault(base.name, {}).update(dict.fromkeys(base.extensions))
+        return [Database(name=name, extensions=tuple(extensions[name])) for name in sorted(extensions)]
+
+    def documents(self) -> list[Documents]:
+        """Every database of documents that the stack's services ask for, by name."""
+        found = {base for asked in self.requests.values() for base in asked.documents}
+        return sorted(found, key=lambda base: base.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from components.plan import DeploymentPlan
+from components.runtimes.base import Capability
 from components.spec import ServiceSpec
 from components.units import format_bytes, format_cpus
 
@@ -46,6 +47,15 @@ def notes(plan: DeploymentPlan) -> list[str]:
             f"monitoring may take more than {_MONITORING_PERCENT} % of the host's memory: "
             "lower the memory of those on the network monitoring, or leave some out"
         )
+    found += plan.remarks
+    found += [f"{other.name}: run by somebody else at {other.endpoint}" for other in plan.external]
+    if Capability.MEMORY_LIMIT in plan.watched:
+        found += [
+            f"{spec.name}: warned of in the watchdog's log above {format_bytes(spec.resources.reservation)}, "
+            f"restarted above {format_bytes(spec.resources.memory)}"
+            for spec in plan.services
+            if spec.resources.reservation
+        ]
     return found + [f"{spec.name}: {note}" for spec in plan.services for note in spec.notes]
 
 

@@ -18,6 +18,8 @@ class Scrape:
     """Name of a metric that is 1 while what the metrics tell of answers, and 0 otherwise."""
     latency: str | None = None
     """Name of a histogram of the seconds that a request takes."""
+    guarded: bool = False
+    """They are shown to who brings the password of a ``Watch`` of the service as a bearer token."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,8 +42,9 @@ class Package:
     apt: tuple[str, ...] = ()
     brew: tuple[str, ...] = ()
     installer: str | None = None
-    """Address of the vendor's own release archive for Linux; used when it answers. ``{machine}`` in it is
-    ``amd64`` or ``arm64``."""
+    """Address of the vendor's own release archive for Linux, or several with a space between; used when they
+    answer. In it ``{machine}`` is ``amd64`` or ``arm64``, ``{arch}`` is ``x86_64`` or ``aarch64``, and
+    ``{cpu}`` is ``x64`` or ``arm64``."""
     go: str | None = None
     """Name of a Go tools module under ``toolchain/``."""
     pypi: str | None = None
@@ -52,6 +53,8 @@ class Package:
     """Directory of the programs inside that wheel."""
     venv: tuple[str, ...] = ()
     """Pinned requirements, installed in a virtual environment of the service's own that has the programs."""
+    npm: tuple[str, ...] = ()
+    """Pinned npm packages, installed in a directory of their own. The program ``node`` comes with them."""
     probe: tuple[str, ...] = ()
     """Command that exits 0 only where the programs found are fit, e.g. the right major version."""
     aliases: Mapping[str, str] = field(default_factory=dict)
@@ -100,6 +103,8 @@ class SecretRef:
     kind: Literal["password", "certificate", "file"] = "password"
     """Random text; a self-signed key and certificate (PEM); or the content of ``source``."""
     source: str | None = None
+    guards: str | None = None
+    """The service whose data cannot be read without it: once there is any, no other one is made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +123,8 @@ class ConfigFile:
 
 @dataclass(frozen=True, kw_only=True)
 class HealthCheck:
-    """How to ask the service whether it answers: a command, or an HTTP GET of ``http``.
+    """How to ask the service whether it answers: a command, or an HTTP GET of ``http``. With neither
+    it is well while its process runs, or where it has a schedule while somebody keeps its times.
 
     With both, the command is for containers: an image that holds one program and nothing else has
     no client to ask with.
@@ -141,6 +147,13 @@ class Task:
     timeout: int = 120
     optional: bool = False
     """A failure is reported, and does not fail the deployment (a model hub out of reach)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """The process runs at these times and ends, instead of always: five fields of crontab(5), local time."""
+
+    cron: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,6 +229,18 @@ class Database:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Documents:
+    """A database of documents that a service asks for, with a user of the same name for it alone."""
+
+    name: str
+
+    @property
+    def password(self) -> SecretRef:
+        """The user's password."""
+        return SecretRef(name=f"documents-{self.name}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Watch:
     """A look at a neighbour's own statistics and at nothing else.
 
@@ -244,6 +269,7 @@ class Requests:
 
     routes: tuple[Route, ...] = ()
     databases: tuple[Database, ...] = ()
+    documents: tuple[Documents, ...] = ()
     scrapes: tuple[Scrape, ...] = ()
     probes: tuple[Probe, ...] | None = None
     """Where to ask whether it is well; whether its own port accepts connections if not said."""
@@ -262,7 +288,8 @@ class ServiceSpec:
     type: str
     description: str
     image: Image
-    package: Package
+    package: Package | None
+    """None where a service runs in containers alone."""
     process: Process
     resources: Resources
     health: HealthCheck
@@ -275,10 +302,23 @@ class ServiceSpec:
     tasks: tuple[Task, ...] = ()
     check: tuple[str, ...] = ()
     """Command that reads the configuration files and exits non-zero when they are wrong."""
+    schedule: Schedule | None = None
+    """When the process runs, where it is not to run always."""
     serves_databases: bool = False
     """The databases that other services ask for are made here."""
+    serves_documents: bool = False
+    """So are those of documents."""
     notes: tuple[str, ...] = ()
     """What the plan should tell its reader about this service."""
+    replica_of: str | None = None
+    """The service of the stack file that this is one of; set by the plan."""
+    outside: tuple[str, ...] = ()
+    """Hosts outside of the stack that it must reach; the plan finds them."""
+
+    @property
+    def declared(self) -> str:
+        """Its name in the stack file."""
+        return self.replica_of or self.name
 
     @property
     def secrets(self) -> tuple[SecretRef, ...]:

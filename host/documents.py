@@ -73,6 +73,8 @@ class Document:
     ports: tuple[int, ...]
     memory: int
     """Limit in bytes, for whoever watches it; 0 for none."""
+    reservation: int
+    """Bytes above which it is to be warned of; 0 for none."""
     raw: Mapping[str, Any]
 
     @property
@@ -118,6 +120,7 @@ def parse(raw: Mapping[str, Any]) -> Document:
             restart_on=str(raw.get("restart_on") or ""),
             ports=tuple(raw.get("ports", ())),
             memory=raw.get("memory", 0),
+            reservation=raw.get("reservation", 0),
             raw=raw,
         )
     except KeyError as error:

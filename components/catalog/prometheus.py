@@ -29,6 +29,7 @@ from components.spec import (
     Security,
     ServiceSpec,
     Volume,
+    Watch,
 )
 from components.units import Bytes, Count, PortNumber, Seconds
 
@@ -86,6 +87,11 @@ class Job:
     """Whose figures these are: the watched service's, where the metrics are an exporter's."""
     target: str
     scrape: Scrape
+
+    @property
+    def token(self) -> str | None:
+        """Name of the file that holds what the address wants to be shown, if it does."""
+        return f"{self.service}.token" if self.scrape.guarded else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +165,8 @@ def jobs(context: Context) -> Iterator[Job]:
 def questions(context: Context) -> Iterator[Question]:
     """Every service by what it declares, else by its port; and every route through the front door."""
     for service, asked in sorted(context.requests.items()):
+        if not context.listens(service):
+            continue
         target = context.endpoint(service)
         if asked.probes is None:
             yield Question(module="tcp", service=service, target=str(target))
@@ -226,6 +234,15 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         files=(
             ConfigFile(path=context.path("prometheus.yml"), content=configuration),
             ConfigFile(path=context.path("rules.yml"), content=rules),
+            *(
+                ConfigFile(
+                    path=context.secret_path(job.token),
+                    content="@@token@@",
+                    secrets={"token": Watch(service=job.service).password},
+                )
+                for job in jobs(context)
+                if job.token
+            ),
         ),
         # It needs nobody: whoever is late or fails to start is what it is there to tell of.
         check=("promtool", "check", "config", context.path("prometheus.yml")),

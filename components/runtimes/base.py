@@ -63,6 +63,9 @@ class Runtime(Protocol):
     def endpoint(self, service: str, port: int) -> Endpoint:
         """How a neighbour reaches ``service``."""
 
+    def data(self, service: str) -> tuple[str, str]:
+        """Where the data of ``service`` is kept, as ``host secret`` is told of it."""
+
     def prepare(self, parent: pulumi.Resource, networks: Sequence[str]) -> list[pulumi.Resource]:
         """Resources that every service needs first: networks, a supervisor."""
 

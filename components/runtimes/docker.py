@@ -19,9 +19,12 @@ from components.commands import call, command, document
 from components.context import Endpoint, Logs, Places, Processes
 from components.runtimes.base import Capability, Stack
 from components.runtimes.docker_arguments import (
+    NO_NEW_PRIVILEGES,
     PLACES,
     container_arguments,
+    extra_hosts,
     health_test,
+    in_image,
     label_list,
     labels,
     tmpfs,
@@ -87,8 +90,10 @@ class DockerRuntime:
         HostMount(source="/var/run/docker.sock", path="/var/run/docker.sock"),
     )
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, *, security_options: Sequence[str] = (), gpus: bool = False) -> None:
         self.stack = stack
+        self._security = [NO_NEW_PRIVILEGES, *security_options]
+        self._gpus = gpus
         self._networks: dict[str, docker.Network] = {}
 
     def places(self, service: str) -> Places:
@@ -109,6 +114,10 @@ class DockerRuntime:
         """By their names: command lines in containers do not tell the stack."""
         return Processes(proc=_PROC.path, mounts=(_PROC,))
 
+    def data(self, service: str) -> tuple[str, str]:
+        """Its volume."""
+        return "--volume", f"{self.stack.name}-{service}-data"
+
     def prepare(self, parent: pulumi.Resource, networks: Sequence[str]) -> list[pulumi.Resource]:
         """One bridge a network; internal unless it is there to reach, or be reached from, outside."""
         for name in networks:
@@ -123,7 +132,13 @@ class DockerRuntime:
         return []
 
     def _volume(
-        self, spec: ServiceSpec, role: str, name: str, parent: pulumi.Resource, keep: bool = False
+        self,
+        spec: ServiceSpec,
+        role: str,
+        name: str,
+        parent: pulumi.Resource,
+        keep: bool = False,
+        after: Sequence[pulumi.Resource] = (),
     ) -> docker.Volume:
         return docker.Volume(
             f"{spec.name}-{role}",
@@ -134,6 +149,7 @@ class DockerRuntime:
                 retain_on_delete=keep,
                 # A replaced volume would be an empty one: whatever differs, data stays.
                 ignore_changes=["labels", "driver", "driverOpts"] if keep else None,
+                depends_on=list(after),
             ),
         )
 
@@ -185,11 +201,14 @@ class DockerRuntime:
         image: docker.RemoteImage,
         parent: pulumi.Resource,
         after: Sequence[pulumi.Resource],
+        keys: Sequence[pulumi.Resource],
     ) -> list[pulumi.Resource]:
         """Volumes for data and configuration; the check that lets a configuration through."""
         stack = self.stack.name
         owned = [
-            self._volume(spec, volume.name, f"{stack}-{spec.name}-{volume.name}", parent, keep=True)
+            self._volume(
+                spec, volume.name, f"{stack}-{spec.name}-{volume.name}", parent, keep=True, after=keys
+            )
             for volume in spec.volumes
         ]
         files = config_files(spec)
@@ -211,6 +230,8 @@ class DockerRuntime:
                 "env": dict(spec.process.env),
                 "tmpfs": tmpfs(spec),
                 "user": spec.security.uid,
+                "hosts": extra_hosts(spec),
+                "security": self._security,
             }
             if spec.check
             else None,
@@ -240,12 +261,17 @@ class DockerRuntime:
             opts=pulumi.ResourceOptions(parent=parent),
         )
         delivered, generation = self._secrets(spec, image, parent, secrets)
-        written = self._files(spec, image, parent, [*after, *delivered])
+        # A key that is made after its data's volume would be taken for a lost one.
+        keys = [secrets.made(ref) for ref in spec.secrets if ref.guards]
+        written = self._files(spec, image, parent, [*after, *delivered], keys)
         container = docker.Container(
             f"{spec.name}-container",
             **container_arguments(
                 spec, self.stack.name, image, self._networks, mounts(self.stack.name, spec), generation
             ),
+            security_opts=self._security,
+            # All of them: the provider knows no other value.
+            gpus="all" if self._gpus and spec.resources.gpu_memory else None,
             opts=pulumi.ResourceOptions(
                 parent=parent,
                 depends_on=[*after, *delivered, *written],
@@ -257,9 +283,9 @@ class DockerRuntime:
         gate = {
             "container": f"{self.stack.name}-{spec.name}",
             "service": spec.name,
-            "health": {**asdict(spec.health), "test": health_test(spec.health)},
+            "health": {**asdict(spec.health), "test": health_test(spec)},
             "prune": {"stack": self.stack.name, "keep": config_volume(self.stack.name, spec)},
-            "tasks": [asdict(task) for task in spec.tasks],
+            "tasks": [{**asdict(task), "argv": in_image(spec, task.argv)} for task in spec.tasks],
         }
         return command(
             # Not the name that native runtimes use: a stack that leaves them has their command deleted,

@@ -15,8 +15,9 @@ import pulumi
 from components.commands import call, command, document
 from components.context import Endpoint, Logs, Places, Processes
 from components.runtimes.base import Capability, Stack
+from components.schedules import Keeper, kept
 from components.secrets import SecretStore
-from components.spec import HostMount, ServiceSpec
+from components.spec import HostMount, Package, ServiceSpec
 
 LOOPBACK = "127.0.0.1"
 # Who is in it may read what every service logs. No account is called so: theirs have no underscore.
@@ -38,16 +39,34 @@ class NativeService:
         return f"{self.stack.root}/{self.spec.name}"
 
     @property
+    def package(self) -> Package:
+        """Where its programs come from. A plan without containers has refused a service that has none."""
+        assert self.spec.package is not None
+        return self.spec.package
+
+    @property
     def search_path(self) -> str:
         """``PATH`` of the process: the stack's own programs first."""
         return f"{self.stack.root}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
     @property
+    def places(self) -> Places:
+        """Its directories."""
+        base = self.directory
+        return Places(
+            config=f"{base}/config", secrets=f"{base}/secrets", data=f"{base}/data", run=f"{base}/run"
+        )
+
+    @property
     def argv(self) -> list[str]:
         """Command line with the full path of its program."""
         program, *rest = self.spec.process.argv
-        own = program in self.spec.package.programs
+        own = program in self.package.programs
         return [f"{self.stack.root}/bin/{program}" if own else f"/bin/{program}", *rest]
+
+    def command_line(self, keeper: Keeper) -> list[str]:
+        """``argv``, or what runs it at its times where it has a schedule."""
+        return kept(self.argv, self.places, keeper) if self.spec.schedule else self.argv
 
     @property
     def environment(self) -> dict[str, str]:
@@ -68,6 +87,9 @@ class UnitRenderer(Protocol):
 
     def render(self, service: NativeService) -> str:
         """The unit's text."""
+
+    def beside(self, service: NativeService) -> dict[str, str]:
+        """Path to text of what the manager reads beside the unit."""
 
     def logs(self, stack: Stack) -> Logs:
         """Where what the services write to their standard output is read."""
@@ -115,6 +137,10 @@ def apply_document(service: NativeService, units: UnitRenderer) -> dict[str, Any
             }
             for file in spec.files
             if not file.secrets
+        ]
+        + [
+            {"path": path, "content": text, "mode": "0444"}
+            for path, text in sorted(units.beside(service).items())
         ],
         "check": list(spec.check),
         "unit": {"path": units.path(service), "content": units.render(service)},
@@ -123,6 +149,7 @@ def apply_document(service: NativeService, units: UnitRenderer) -> dict[str, Any
         "health": {key: value for key, value in health.items() if value not in ((), None)},
         "tasks": [asdict(task) for task in spec.tasks],
         "memory": spec.resources.memory,
+        **({"reservation": spec.resources.reservation} if spec.resources.reservation else {}),
         "ports": [port.number for port in spec.ports],
     }
 
@@ -152,6 +179,10 @@ class NativeRuntime:
     def endpoint(self, service: str, port: int) -> Endpoint:
         """Loopback, whatever the service."""
         return Endpoint(LOOPBACK, port)
+
+    def data(self, service: str) -> tuple[str, str]:
+        """Its directory."""
+        return "--data", self.places(service).data
 
     def service(self, spec: ServiceSpec) -> NativeService:
         """``spec`` on this host."""
@@ -187,7 +218,7 @@ class NativeRuntime:
             f"{spec.name}-package",
             parent=parent,
             create=call("package"),
-            stdin=document({"root": self.stack.root, "name": spec.name, **asdict(spec.package)}),
+            stdin=document({"root": self.stack.root, "name": spec.name, **asdict(service.package)}),
         )
         values = apply_document(service, self.units)
         needed = [package, *after]

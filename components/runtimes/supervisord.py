@@ -73,7 +73,7 @@ class SupervisordUnits:
         process = service.spec.process
         log = f"{service.directory}/log/{service.spec.name}.log"
         lines = {
-            "command": " ".join(_word(word) for word in service.argv),
+            "command": " ".join(_word(word) for word in service.command_line("keep")),
             "directory": _escaped(service.directory),
             "environment": _environment({"HOME": service.directory, **service.environment}),
             "user": service.account,
@@ -93,6 +93,10 @@ class SupervisordUnits:
         }
         body = "".join(f"{key}={value}\n" for key, value in lines.items() if value is not None)
         return f"; written by Hearth; changes made here are replaced\n[program:{service.spec.name}]\n{body}"
+
+    def beside(self, service: NativeService) -> dict[str, str]:
+        """Nothing."""
+        return {}
 
     def logs(self, stack: Stack) -> Logs:
         """The files named above."""

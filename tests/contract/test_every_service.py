@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import plistlib
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
 import pytest
 from support.mocks import Recorder, Registration
-from support.stacks import RUNTIMES, STACK, everything, facts, plan, record
+from support.stacks import RUNTIMES, STACK, everything, facts, kinds, plan, record
 
 from components.catalog import entries
 from components.spec import ServiceSpec
@@ -17,7 +18,8 @@ from components.spec import ServiceSpec
 KINDS = sorted(entries())
 # No formula of Homebrew's is known to bring them: on a Mac their programs must be there already.
 NO_FORMULA = {
-    "alertmanager", "blackbox-exporter", "cadvisor", "postgres-exporter", "process-exporter", "redis-exporter",
+    "alertmanager", "blackbox-exporter", "cadvisor", "neo4j", "postgres-exporter", "process-exporter",
+    "qdrant", "redis-exporter",
 }  # fmt: skip
 # What of the host a container may see. Everybody else sees nothing of it.
 HOST_MOUNTS = {
@@ -31,6 +33,14 @@ COMMAND = "command:local:Command"
 
 every_runtime = pytest.mark.parametrize("runtime", RUNTIMES)
 every_service = pytest.mark.parametrize("service", KINDS)
+every_process = pytest.mark.parametrize("service", kinds("supervisord"))
+
+
+def on(runtimes: Iterable[str]) -> pytest.MarkDecorator:
+    """Every service on each of the runtimes that can run it."""
+    return pytest.mark.parametrize(
+        ("service", "runtime"), [(service, runtime) for runtime in runtimes for service in kinds(runtime)]
+    )
 
 
 @cache
@@ -52,15 +62,13 @@ def gate_name(service: str, runtime: str) -> str:
     return f"{service}-ready" if runtime == "docker" else service
 
 
-@every_runtime
-@every_service
+@on(RUNTIMES)
 def test_is_one_component_inside_the_platform(service: str, runtime: str) -> None:
     (platform,) = recorded(runtime).of_type("hearth:platform:Platform")
     assert component(runtime, service).parent == platform.urn
 
 
-@every_runtime
-@every_service
+@on(RUNTIMES)
 def test_makes_its_resources_inside_its_component(service: str, runtime: str) -> None:
     names = [found.name for found in recorded(runtime).below(component(runtime, service))]
     assert gate_name(service, runtime) in names
@@ -75,23 +83,22 @@ def test_no_resource_is_without_a_parent(runtime: str) -> None:
         assert resource is platform or platform.urn in found.ancestors(resource), resource.urn
 
 
-@every_runtime
-@every_service
+@on(RUNTIMES)
 def test_registers_where_it_answers(service: str, runtime: str) -> None:
     outputs = component(runtime, service).outputs
-    assert re.fullmatch(r"[a-z0-9.-]+:\d+", outputs["endpoint"])
+    if planned(runtime)[service].ports:
+        assert re.fullmatch(r"[a-z0-9.-]+:\d+", outputs["endpoint"])
     assert outputs["ready"]
 
 
 @every_runtime
 def test_the_platform_registers_its_plan(runtime: str) -> None:
     (platform,) = recorded(runtime).of_type("hearth:platform:Platform")
-    assert {row["service"] for row in platform.outputs["plan"]["services"]} == set(KINDS)
+    assert {row["service"] for row in platform.outputs["plan"]["services"]} == set(kinds(runtime))
     assert platform.outputs["data"]
 
 
-@every_runtime
-@every_service
+@on(RUNTIMES)
 def test_starts_when_what_it_needs_answers(service: str, runtime: str) -> None:
     found = recorded(runtime)
     for need in planned(runtime)[service].needs:
@@ -102,8 +109,7 @@ def test_starts_when_what_it_needs_answers(service: str, runtime: str) -> None:
         assert gate.urn in reached
 
 
-@every_runtime
-@every_service
+@on(RUNTIMES)
 def test_is_limited_checked_and_known_by_its_own_name(service: str, runtime: str) -> None:
     spec = planned(runtime)[service]
     assert spec.name == service
@@ -111,14 +117,13 @@ def test_is_limited_checked_and_known_by_its_own_name(service: str, runtime: str
     assert spec.resources.memory >= 16 * 1024**2
     assert spec.resources.pids > 0
     assert spec.health.argv or spec.health.http
-    assert spec.ports
+    assert bool(spec.ports) is (entries()[service].settings.model_fields["port"].default is not None)
     # Root's files of the host are for root alone, and whoever reads one is no other in its container.
     assert spec.security.uid > 0 or spec.security.host_mounts
     assert spec.networks
 
 
-@every_runtime
-@every_service
+@on(RUNTIMES)
 def test_writes_no_secret_into_its_description(service: str, runtime: str) -> None:
     spec = planned(runtime)[service]
     places = {path for path in spec.process.argv if "secret" in path}
@@ -128,8 +133,7 @@ def test_writes_no_secret_into_its_description(service: str, runtime: str) -> No
         assert set(re.findall(r"@@([\w.-]+)@@", file.content)) == set(file.secrets), file.path
 
 
-@every_runtime
-@every_service
+@on(RUNTIMES)
 def test_keeps_configuration_secrets_and_data_apart(service: str, runtime: str) -> None:
     spec = planned(runtime)[service]
     secret = {file.path.rpartition("/")[0] for file in spec.files if file.secrets}
@@ -138,14 +142,14 @@ def test_keeps_configuration_secrets_and_data_apart(service: str, runtime: str) 
     assert not (secret & public) | (secret & data) | (public & data)
 
 
-@every_service
+@every_process
 def test_has_programs_for_hosts_without_containers(service: str) -> None:
     spec = planned("supervisord")[service]
     assert spec.package.programs
     assert spec.process.argv[0] in (*spec.package.programs, "sh")
-    sources = (spec.package.apt, spec.package.installer, spec.package.go, spec.package.pypi, spec.package.venv)
-    assert any(sources)
-    assert spec.package.brew or service in NO_FORMULA
+    everywhere = (spec.package.brew, spec.package.venv, spec.package.npm)
+    assert any((spec.package.apt, spec.package.installer, spec.package.go, spec.package.pypi, *everywhere))
+    assert any(everywhere) or service in NO_FORMULA
 
 
 # Docker -------------------------------------------------------------------------------------------
@@ -335,8 +339,7 @@ def job(runtime: str, service: str) -> dict[str, Any]:
     return plistlib.loads(applied(runtime, service)["unit"]["content"].encode())
 
 
-@pytest.mark.parametrize("runtime", NATIVE)
-@every_service
+@on(NATIVE)
 def test_process_document_is_whole(service: str, runtime: str) -> None:
     document, spec = applied(runtime, service), planned(runtime)[service]
     assert document["stack"] == STACK
@@ -349,16 +352,14 @@ def test_process_document_is_whole(service: str, runtime: str) -> None:
     assert len(document["tasks"]) == len(spec.tasks)
 
 
-@pytest.mark.parametrize("runtime", NATIVE)
-@every_service
+@on(NATIVE)
 def test_process_is_removed_with_its_resource(service: str, runtime: str) -> None:
     gate = recorded(runtime).named(service, COMMAND)
     assert f" host remove /var/lib/hearth/{STACK} " in gate.inputs["delete"]
     assert service in gate.inputs["delete"].split()
 
 
-@pytest.mark.parametrize("runtime", NATIVE)
-@every_service
+@on(NATIVE)
 def test_process_starts_after_its_programs_and_secrets_are_there(service: str, runtime: str) -> None:
     found = recorded(runtime)
     gate = found.named(service, COMMAND)
@@ -367,8 +368,7 @@ def test_process_starts_after_its_programs_and_secrets_are_there(service: str, r
         assert found.named(f"{service}-secrets", COMMAND).urn in gate.dependencies
 
 
-@pytest.mark.parametrize("runtime", NATIVE)
-@every_service
+@on(NATIVE)
 def test_process_stops_the_way_it_wants_to(service: str, runtime: str) -> None:
     process = planned(runtime)[service].process
     if runtime in LAUNCHD:
@@ -387,8 +387,7 @@ def test_process_stops_the_way_it_wants_to(service: str, runtime: str) -> None:
         assert lines["TimeoutStopSec"] == [str(process.stop_seconds)]
 
 
-@pytest.mark.parametrize("runtime", SYSTEMD)
-@every_service
+@on(SYSTEMD)
 def test_unit_has_the_limits_of_the_plan(service: str, runtime: str) -> None:
     lines, resources = unit(runtime, service), planned(runtime)[service].resources
     assert lines["MemoryMax"] == [str(resources.memory)]
@@ -404,8 +403,7 @@ def test_unit_gets_the_cores_that_it_is_given(runtime: str) -> None:
     assert "\nCPUQuota=150%\n" in record(stack).named("redis", COMMAND).document["unit"]["content"]
 
 
-@pytest.mark.parametrize("runtime", SYSTEMD)
-@every_service
+@on(SYSTEMD)
 def test_unit_can_do_as_little_as_possible(service: str, runtime: str) -> None:
     lines = unit(runtime, service)
     assert lines["NoNewPrivileges"] == ["yes"]
@@ -417,7 +415,7 @@ def test_unit_can_do_as_little_as_possible(service: str, runtime: str) -> None:
     assert ("MemoryDenyWriteExecute" in lines) is not planned(runtime)[service].security.executable_memory
 
 
-@every_service
+@every_process
 def test_system_unit_runs_as_an_account_of_its_own_behind_a_wall(service: str) -> None:
     lines = unit("systemd-system", service)
     assert lines["User"] == [f"hearth-{service}"]
@@ -435,13 +433,13 @@ WALLS = (
 )  # fmt: skip
 
 
-@every_service
+@every_process
 @pytest.mark.parametrize("wall", WALLS)
 def test_system_unit_is_kept_from(service: str, wall: str) -> None:
     assert unit("systemd-system", service)[wall] == ["yes"]
 
 
-@every_service
+@every_process
 def test_user_unit_asks_for_nothing_that_needs_root(service: str) -> None:
     assert not {"User", "Group", "PrivateDevices", "IPAddressDeny", "CapabilityBoundingSet"} & set(
         unit("systemd-user", service)
@@ -449,8 +447,7 @@ def test_user_unit_asks_for_nothing_that_needs_root(service: str) -> None:
     assert applied("systemd-user", service)["account"] is None
 
 
-@pytest.mark.parametrize("runtime", SYSTEMD)
-@every_service
+@on(SYSTEMD)
 def test_unit_starts_after_the_units_that_it_needs(service: str, runtime: str) -> None:
     lines = unit(runtime, service)
     for need in planned(runtime)[service].needs:
@@ -458,7 +455,7 @@ def test_unit_starts_after_the_units_that_it_needs(service: str, runtime: str) -
         assert f"hearth-{STACK}-{need}.service" in lines["Wants"][0].split()
 
 
-@every_service
+@every_process
 def test_program_section_has_an_account_and_a_log_that_stays_short(service: str) -> None:
     lines = unit("supervisord", service)
     assert lines["user"] == [f"hearth-{service}"]
@@ -469,8 +466,7 @@ def test_program_section_has_an_account_and_a_log_that_stays_short(service: str)
     assert lines["autorestart"] == ["true"]
 
 
-@pytest.mark.parametrize("runtime", LAUNCHD)
-@every_service
+@on(LAUNCHD)
 def test_job_comes_back_and_knows_its_place(service: str, runtime: str) -> None:
     values, home = job(runtime, service), f"/var/lib/hearth/{STACK}/{service}"
     assert values["Label"] == f"dev.hearth.{STACK}.{service}"
@@ -482,7 +478,7 @@ def test_job_comes_back_and_knows_its_place(service: str, runtime: str) -> None:
     assert planned(runtime)[service].process.env.items() <= values["EnvironmentVariables"].items()
 
 
-@every_service
+@every_process
 def test_daemon_runs_as_the_account_made_for_it_and_agent_as_its_user(service: str) -> None:
     assert (
         job("launchd-system", service)["UserName"]
@@ -499,10 +495,10 @@ def test_the_watchdog_is_there_before_any_job_and_goes_after_it(runtime: str) ->
     watchdog = found.named("watchdog", COMMAND)
     assert " host watchdog start " in watchdog.inputs["create"]
     assert watchdog.inputs["delete"] == watchdog.inputs["create"].replace(" start ", " stop ")
-    assert all(watchdog.urn in found.named(service, COMMAND).dependencies for service in KINDS)
+    assert all(watchdog.urn in found.named(service, COMMAND).dependencies for service in kinds(runtime))
 
 
-@every_service
+@every_process
 def test_without_root_there_is_no_account_to_switch_to(service: str) -> None:
     found = record(everything("supervisord"), facts(accounts=False, superuser=False)).named(service, COMMAND)
     assert found.document["account"] is None

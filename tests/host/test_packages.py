@@ -127,6 +127,35 @@ def test_a_python_package_that_nobody_has_is_refused_whole(machine: Machine, roo
     assert not list((root / "packages").glob("*cow-*"))
 
 
+def test_an_npm_package_brings_its_node_and_any_account_can_run_both(machine: Machine, root: Path) -> None:
+    document = ask(root, "cow", programs=["herd", "node"], npm=["cowsay@1.6.0"], aliases={"herd": "cowsay"})
+    first = ok(machine, document)
+    assert first.endswith("from npm")
+    (root / "bin/herd").unlink()
+    assert ok(machine, document) == first
+    script = "node --version && herd moo"
+    done = subprocess.run(
+        ["sh", "-c", script],
+        user=65534,
+        group=65534,
+        extra_groups=[],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        env={"PATH": f"{root}/bin:/usr/bin:/bin"},
+        check=False,
+    )
+    assert int(done.stdout.partition(".")[0].removeprefix("v")) >= 24, done.stderr
+    assert "moo" in done.stdout
+
+
+def test_an_npm_package_that_nobody_has_is_refused_whole(machine: Machine, root: Path) -> None:
+    done = machine.verb("package", document=ask(root, "cow", programs=["cowsay"], npm=["cowsay@0.0.99"]))
+    assert done.returncode == 1
+    assert "cowsay@0.0.99" in done.stderr
+    assert not [path for path in (root / "packages").glob("*npm-*") if path.is_dir()]
+
+
 def test_a_go_module_is_built_once_and_copied(
     monkeypatch: pytest.MonkeyPatch, root: Path, tmp_path: Path
 ) -> None:

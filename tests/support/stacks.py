@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +50,23 @@ def values(runtime: str, services: dict[str, Any], **more: Any) -> dict[str, Any
     return {**RUNTIMES[runtime], "services": services, **more}
 
 
+def kinds(runtime: str) -> tuple[str, ...]:
+    """Every kind of service that a runtime can run."""
+    if RUNTIMES[runtime] == RUNTIMES["docker"]:
+        return tuple(entries())
+    return tuple(kind for kind in entries() if kind not in containers_only())
+
+
+@cache
+def containers_only() -> frozenset[str]:
+    """The kinds that have no programs for a host without containers."""
+    made = plan(everything("docker"))
+    return frozenset(spec.type for spec in made.services if spec.package is None)
+
+
 def everything(runtime: str) -> dict[str, Any]:
-    """A stack with every kind of service there is, each with its defaults."""
-    return values(runtime, {name: {} for name in entries()})
+    """A stack with every kind of service that can run there, each with its defaults, on a host for all."""
+    return values(runtime, {name: {} for name in kinds(runtime)}, host={"memory": "256GiB"})
 
 
 def plan(stack: dict[str, Any], host: HostFacts | None = None, name: str = STACK) -> DeploymentPlan:

@@ -19,6 +19,7 @@ _PACKAGES = {
     "promtool": "apt: prometheus",
     "amtool": "apt: prometheus-alertmanager",
     "prometheus-blackbox-exporter": "apt: prometheus-blackbox-exporter",
+    "pgbouncer": "apt: pgbouncer",
 }
 _PLACES = [
     str(Path(sys.executable).parent), *os.environ.get("PATH", "").split(os.pathsep), "/usr/sbin",
