@@ -99,6 +99,8 @@ class Context:
     host_cpus: float = 1.0
     logs: Logs = Logs()
     processes: Processes = Processes()
+    engine: tuple[HostMount, ...] = ()
+    """What of the host shows the containers on it and what they take; nothing where there are none."""
 
     def threads(self, cpus: float | None) -> int:
         """Whole cores for a service with this limit: more threads than cores slow computing down."""

@@ -59,6 +59,11 @@ class DeploymentPlan:
         return sum(spec.resources.memory for spec in self.services)
 
     @property
+    def memory_monitoring(self) -> int:
+        """Bytes that the limits of those allow who watch the others."""
+        return sum(spec.resources.memory for spec in self.services if "monitoring" in spec.networks)
+
+    @property
     def networks(self) -> tuple[str, ...]:
         """Every private network that a service is on."""
         return tuple(sorted({network for spec in self.services for network in spec.networks}))
@@ -117,6 +122,7 @@ def _described(
             processes=runtime.processes,
             clients=_clients(instances, endpoints),
             digest=facts.digest,
+            engine=runtime.engine,
             resolver=runtime.resolver,
             host_cpus=cpus,
         )

@@ -15,6 +15,7 @@ from tests import standins
 from tests.e2e.daemon import docker_daemon
 from tests.e2e.image import image
 from tests.e2e.programs import prepare
+from tests.support.built import built
 
 _PYTEST = (sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile")
 
@@ -25,6 +26,8 @@ def main(options: list[str]) -> int:
         print(f"tests: container image {image()}", flush=True)
         prepare()
         print(f"tests: stand-ins {standins.ferretdb().name}, {standins.neo4j().name}", flush=True)
+        for name in ("loki", "promtail"):
+            print(f"tests: {built(name)}", flush=True)
         ruff = [sys.executable, "-m", "ruff", "check", "--quiet", "."]
         if status := subprocess.run(ruff, check=False).returncode:
             return status

@@ -90,6 +90,12 @@ class DockerRuntime:
     # Docker's own DNS server on every user-defined network.
     resolver: str | None = "127.0.0.11"
     containers = True
+    # Whose container is whose only the daemon says, and through its socket to whoever may do anything.
+    engine = (
+        HostMount(source="/sys", path="/sys"),
+        HostMount(source="/var/lib/docker", path="/var/lib/docker"),
+        HostMount(source="/var/run/docker.sock", path="/var/run/docker.sock"),
+    )
 
     def __init__(self, stack: Stack, *, security_options: Sequence[str] = (), gpus: bool = False) -> None:
         self.stack = stack

@@ -17,7 +17,7 @@ from components.context import Endpoint, Logs, Places, Processes
 from components.runtimes.base import Capability, Stack
 from components.schedules import Keeper, kept
 from components.secrets import SecretStore
-from components.spec import Package, ServiceSpec
+from components.spec import HostMount, Package, ServiceSpec
 
 LOOPBACK = "127.0.0.1"
 # Who is in it may read what every service logs. No account is called so: theirs have no underscore.
@@ -170,6 +170,7 @@ class NativeRuntime:
     listen = LOOPBACK
     resolver: str | None = None
     containers = False
+    engine: tuple[HostMount, ...] = ()
 
     def __init__(self, stack: Stack, units: UnitRenderer) -> None:
         self.stack = stack

@@ -18,14 +18,16 @@ from components.spec import ServiceSpec
 KINDS = sorted(entries())
 # No formula of Homebrew's is known to bring them: on a Mac their programs must be there already.
 NO_FORMULA = {
-    "alertmanager", "blackbox-exporter", "neo4j", "postgres-exporter", "process-exporter", "qdrant",
-    "redis-exporter",
+    "alertmanager", "blackbox-exporter", "cadvisor", "neo4j", "postgres-exporter", "process-exporter",
+    "qdrant", "redis-exporter",
 }  # fmt: skip
 # What of the host a container may see. Everybody else sees nothing of it.
 HOST_MOUNTS = {
     "alloy": {"/var/lib/docker/containers"},
+    "cadvisor": {"/sys", "/var/lib/docker", "/var/run/docker.sock"},
     "process-exporter": {"/proc"},
     "promtail": {"/var/lib/docker/containers"},
+    "vector": {"/var/lib/docker/containers"},
 }
 COMMAND = "command:local:Command"
 
