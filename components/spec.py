@@ -90,6 +90,8 @@ class Volume:
 
     name: str
     path: str
+    of: str | None = None
+    """The service that has it, where its neighbour's files are worked on as well; for containers alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +165,7 @@ class Security:
     """Exceptions to closed-by-default, each with its reason in the catalogue file."""
 
     uid: int
+    """Not 0, but for what has no data, no secret of anybody else's and no network that leads to any."""
     read_only_root: bool = True
     capabilities: tuple[str, ...] = ()
     scratch: tuple[str, ...] = ("/tmp",)
