@@ -18,8 +18,8 @@ def parse_reference(reference: str) -> Image:
 
 def with_image(spec: ServiceSpec, overrides: Mapping[str, str]) -> ServiceSpec:
     """``spec`` with the image that the stack wants for it."""
-    if spec.name in overrides:
-        return replace(spec, image=parse_reference(overrides[spec.name]))
+    if spec.declared in overrides:
+        return replace(spec, image=parse_reference(overrides[spec.declared]))
     prefix = overrides.get("prefix", "").rstrip("/")
     if not prefix:
         return spec

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from components.plan import DeploymentPlan
+from components.runtimes.base import Capability
 from components.spec import ServiceSpec
 from components.units import format_bytes, format_cpus
 
@@ -35,6 +36,15 @@ def notes(plan: DeploymentPlan) -> list[str]:
     for item in plan.advisory:
         instead = "what stays above its own is restarted" if item in plan.watched else "recorded only"
         found.append(f"{plan.runtime} cannot enforce {item.value}: {instead}")
+    found += plan.remarks
+    found += [f"{other.name}: run by somebody else at {other.endpoint}" for other in plan.external]
+    if Capability.MEMORY_LIMIT in plan.watched:
+        found += [
+            f"{spec.name}: warned of in the watchdog's log above {format_bytes(spec.resources.reservation)}, "
+            f"restarted above {format_bytes(spec.resources.memory)}"
+            for spec in plan.services
+            if spec.resources.reservation
+        ]
     return found + [f"{spec.name}: {note}" for spec in plan.services for note in spec.notes]
 
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from components.signals import Panel, Probe, Queue, Rule, Scrape
+
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
@@ -40,8 +42,9 @@ class Package:
     apt: tuple[str, ...] = ()
     brew: tuple[str, ...] = ()
     installer: str | None = None
-    """Address of the vendor's own release archive for Linux; used when it answers. ``{machine}`` in it is
-    ``amd64`` or ``arm64``."""
+    """Address of the vendor's own release archive for Linux, or several with a space between; used when they
+    answer. In it ``{machine}`` is ``amd64`` or ``arm64``, ``{arch}`` is ``x86_64`` or ``aarch64``, and
+    ``{cpu}`` is ``x64`` or ``arm64``."""
     go: str | None = None
     """Name of a Go tools module under ``toolchain/``."""
     pypi: str | None = None
@@ -52,6 +55,8 @@ class Package:
     """Pinned requirements, installed in a virtual environment of the service's own that has the programs."""
     npm: tuple[str, ...] = ()
     """Pinned npm packages, installed in a directory of their own. The program ``node`` comes with them."""
+    npm_scripts: tuple[str, ...] = ()
+    """Packages below them that must be compiled, or do something else of their own at their installation."""
     probe: tuple[str, ...] = ()
     """Command that exits 0 only where the programs found are fit, e.g. the right major version."""
     aliases: Mapping[str, str] = field(default_factory=dict)
@@ -122,7 +127,8 @@ class ConfigFile:
 
 @dataclass(frozen=True, kw_only=True)
 class HealthCheck:
-    """How to ask the service whether it answers: a command, or an HTTP GET of ``http``.
+    """How to ask the service whether it answers: a command, or an HTTP GET of ``http``. With neither
+    it is well while its process runs, or where it has a schedule while somebody keeps its times.
 
     With both, the command is for containers: an image that holds one program and nothing else has
     no client to ask with.
@@ -148,6 +154,13 @@ class Task:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """The process runs at these times and ends, instead of always: five fields of crontab(5), local time."""
+
+    cron: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Resources:
     """What the service may use. ``reservation`` is the memory it is promised under pressure."""
 
@@ -158,6 +171,17 @@ class Resources:
     shm: int | None = None
     gpu_memory: int = 0
     """Part of ``memory`` that moves to a GPU where there is one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostMount:
+    """A directory or socket of the host that a container sees, never to write to.
+
+    Without containers there is nothing to mount: the host's files are there.
+    """
+
+    source: str
+    path: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +196,12 @@ class Security:
     """Paths that must be writable and may be lost at a restart."""
     executable_memory: bool = False
     """The program writes machine code at run time (a JIT compiler, ggml kernels)."""
+    host_mounts: tuple[HostMount, ...] = ()
+    """What of the host a container must see; who has any may be uid 0 in it."""
+    sees_processes: bool = False
+    """It reads the figures of other services' processes in /proc."""
+    reads_logs: bool = False
+    """It reads what every service of the stack logs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,24 +234,15 @@ class Database:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scrape:
-    """Metrics that a service exposes, in the text format of Prometheus."""
+class Documents:
+    """A database of documents that a service asks for, with a user of the same name for it alone."""
 
-    port: int | None = None
-    """Number of another port than the service's own."""
-    path: str = "/metrics"
-    alive: str | None = None
-    """Name of a metric that is 1 while what the metrics tell of answers, and 0 otherwise."""
-    latency: str | None = None
-    """Name of a histogram of the seconds that a request takes."""
+    name: str
 
-
-@dataclass(frozen=True, kw_only=True)
-class Probe:
-    """An address of the service that answers a GET with 2xx whenever the service is well."""
-
-    path: str
-    scheme: Literal["http", "https"] = "http"
+    @property
+    def password(self) -> SecretRef:
+        """The user's password."""
+        return SecretRef(name=f"documents-{self.name}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,8 +263,9 @@ class Watch:
         return SecretRef(name=f"{self.service}.watch")
 
 
-Offer = Literal["routes", "probes", "alerts"]
-"""Leads anybody to the services behind it; asks any address whether it answers; takes alerts."""
+Offer = Literal["routes", "probes", "alerts", "metrics", "logs"]
+"""Leads anybody to the services behind it; asks any address whether it answers; takes alerts; answers
+PromQL; takes logs and answers LogQL."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,10 +274,14 @@ class Requests:
 
     routes: tuple[Route, ...] = ()
     databases: tuple[Database, ...] = ()
+    documents: tuple[Documents, ...] = ()
     scrapes: tuple[Scrape, ...] = ()
     probes: tuple[Probe, ...] | None = None
     """Where to ask whether it is well; whether its own port accepts connections if not said."""
     watches: tuple[Watch, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    panels: tuple[Panel, ...] = ()
+    queues: tuple[Queue, ...] = ()
     offers: tuple[Offer, ...] = ()
 
 
@@ -281,10 +307,23 @@ class ServiceSpec:
     tasks: tuple[Task, ...] = ()
     check: tuple[str, ...] = ()
     """Command that reads the configuration files and exits non-zero when they are wrong."""
+    schedule: Schedule | None = None
+    """When the process runs, where it is not to run always."""
     serves_databases: bool = False
     """The databases that other services ask for are made here."""
+    serves_documents: bool = False
+    """So are those of documents."""
     notes: tuple[str, ...] = ()
     """What the plan should tell its reader about this service."""
+    replica_of: str | None = None
+    """The service of the stack file that this is one of; set by the plan."""
+    outside: tuple[str, ...] = ()
+    """Hosts outside of the stack that it must reach; the plan finds them."""
+
+    @property
+    def declared(self) -> str:
+        """Its name in the stack file."""
+        return self.replica_of or self.name
 
     @property
     def secrets(self) -> tuple[SecretRef, ...]:

@@ -22,7 +22,7 @@ def complaint(document: Document, identity: Identity) -> str | None:
     if health is None:
         return None
     if health.http:
-        return _http(health.http, health.timeout)
+        return http(health.http, health.timeout)
     outcome = execution.run(
         health.argv,
         timeout=health.timeout,
@@ -59,7 +59,8 @@ def wait(document: Document, identity: Identity, status: Callable[[], Status]) -
         pause = min(pause * 1.5, health.interval)
 
 
-def _http(url: str, timeout: float) -> str | None:
+def http(url: str, timeout: float) -> str | None:
+    """GET ``url`` once. None when it answers with a status below 400, else why not."""
     import ssl
     from urllib.error import HTTPError
     from urllib.request import HTTPSHandler, ProxyHandler, build_opener

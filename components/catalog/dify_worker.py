@@ -12,8 +12,8 @@ from pydantic import Field
 from components.applications import MIB, Neighbour
 from components.catalog import dify_api
 from components.context import Context
-from components.spec import HealthCheck, Port, Process, Requests, Resources, Security, ServiceSpec, Volume
-from components.units import Bytes, Count, PortNumber
+from components.spec import HealthCheck, Process, Requests, Resources, Security, ServiceSpec, Volume
+from components.units import Bytes, Count
 
 _PING = ("celery", "-A", "celery_healthcheck.celery", "inspect", "ping")
 # It answers nobody: all that can be asked is whether its process is the one that was started.
@@ -24,7 +24,7 @@ class Settings(dify_api.Settings):
     """Keys of a worker. What it has in common with the API is to be written as there."""
 
     memory: Annotated[Bytes, Field(ge=768 * MIB, description="Hard memory limit.")] = 1536 * MIB
-    port: Annotated[PortNumber, Field(description="Names it among others; nothing listens there.")] = 5011
+    port: Annotated[None, Field(description="It listens on none.")] = None
     api: Annotated[Neighbour, Field(description="The API it works for; the stack's if absent.")] = None
     role: Annotated[
         Literal["worker", "beat"], Field(description="worker does what is queued; beat queues what is due.")
@@ -59,7 +59,6 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         ),
         security=Security(uid=dify_api.UID, executable_memory=True),
         networks=(*settings.networks, "sandbox"),
-        ports=(Port(name="none", number=settings.port),),
         # Files of users: the API puts them there, and the worker reads them.
         volumes=(Volume(name="data", path=context.places.data, of=api),),
         files=injection.files,

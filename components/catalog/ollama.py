@@ -148,6 +148,16 @@ def _tasks(settings: Settings) -> tuple[Task, ...]:
     return (*pulls, *preloads)
 
 
+def _held(settings: Settings) -> list[str]:
+    """What keeps the models within their memory, whatever the runtime enforces."""
+    if not any(model.footprint for model in settings.models):
+        return []
+    return [
+        f"its models stay within {format_bytes(memory_needed(settings))}: at most {settings.max_loaded} "
+        f"loaded, {settings.parallel} requests each, let go when idle for {settings.keep_alive} s"
+    ]
+
+
 def spec(settings: Settings, context: Context) -> ServiceSpec:
     """One Ollama server and its models."""
     memory = settings.memory or max(memory_needed(settings), GIB)
@@ -185,5 +195,8 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         ports=(Port(name="http", number=settings.port, publish=settings.publish),),
         volumes=(Volume(name="data", path=context.places.data),),
         tasks=_tasks(settings),
-        notes=tuple(f"{name}: size unknown, not in the memory budget; declare weights" for name in unknown),
+        notes=(
+            *_held(settings),
+            *(f"{name}: size unknown, not in the memory budget; declare weights" for name in unknown),
+        ),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
-from components.context import Endpoint, Places
+from components.context import Endpoint, Logs, Places, Processes
 from components.spec import ServiceSpec
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Stack:
 
 
 class Runtime(Protocol):
-    """One way to run services. ``places`` to ``resolver`` are pure."""
+    """One way to run services. All but ``prepare`` and ``realise`` are pure."""
 
     name: str
     capabilities: frozenset[Capability]
@@ -49,6 +49,10 @@ class Runtime(Protocol):
     """What is not enforced, and restarts a service that stays above it."""
     listen: str
     resolver: str | None
+    logs: Logs
+    """Where what the services log is read by one of them."""
+    processes: Processes
+    """How a service finds the processes of the others."""
     containers: bool
 
     def places(self, service: str) -> Places:

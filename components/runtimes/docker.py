@@ -16,21 +16,27 @@ import pulumi
 import pulumi_docker as docker
 
 from components.commands import call, command, document
-from components.context import Endpoint, Places
+from components.context import Endpoint, Logs, Places, Processes
 from components.runtimes.base import Capability, Stack
 from components.runtimes.docker_arguments import (
+    NO_NEW_PRIVILEGES,
     PLACES,
     container_arguments,
+    extra_hosts,
     health_test,
+    in_image,
     label_list,
     labels,
     tmpfs,
 )
 from components.secrets import SecretStore
-from components.spec import ServiceSpec
+from components.spec import HostMount, ServiceSpec
 
 # The others lead nowhere but to the services on them.
 _OUTSIDE = frozenset({"frontend", "egress"})
+# Where a daemon with its data in the usual place has them.
+_LOGS = HostMount(source="/var/lib/docker/containers", path="/host/containers")
+_PROC = HostMount(source="/proc", path="/host/proc")
 
 
 def config_files(spec: ServiceSpec) -> list[dict[str, str]]:
@@ -78,8 +84,10 @@ class DockerRuntime:
     resolver: str | None = "127.0.0.11"
     containers = True
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, *, security_options: Sequence[str] = (), gpus: bool = False) -> None:
         self.stack = stack
+        self._security = [NO_NEW_PRIVILEGES, *security_options]
+        self._gpus = gpus
         self._networks: dict[str, docker.Network] = {}
 
     def places(self, service: str) -> Places:
@@ -89,6 +97,16 @@ class DockerRuntime:
     def endpoint(self, service: str, port: int) -> Endpoint:
         """The service's name on the networks it shares."""
         return Endpoint(service, port)
+
+    @property
+    def logs(self) -> Logs:
+        """The files of the daemon, not its socket: whoever may ask the daemon may do anything."""
+        return Logs(containers=f"{_LOGS.path}/*/*-json.log", mounts=(_LOGS,))
+
+    @property
+    def processes(self) -> Processes:
+        """By their names: command lines in containers do not tell the stack."""
+        return Processes(proc=_PROC.path, mounts=(_PROC,))
 
     def data(self, service: str) -> tuple[str, str]:
         """Its volume."""
@@ -211,6 +229,8 @@ class DockerRuntime:
                 "env": dict(spec.process.env),
                 "tmpfs": tmpfs(spec),
                 "user": spec.security.uid,
+                "hosts": extra_hosts(spec),
+                "security": self._security,
             }
             if spec.check
             else None,
@@ -248,6 +268,9 @@ class DockerRuntime:
             **container_arguments(
                 spec, self.stack.name, image, self._networks, mounts(self.stack.name, spec), generation
             ),
+            security_opts=self._security,
+            # All of them: the provider knows no other value.
+            gpus="all" if self._gpus and spec.resources.gpu_memory else None,
             opts=pulumi.ResourceOptions(
                 parent=parent,
                 depends_on=[*after, *delivered, *written],
@@ -259,9 +282,9 @@ class DockerRuntime:
         gate = {
             "container": f"{self.stack.name}-{spec.name}",
             "service": spec.name,
-            "health": {**asdict(spec.health), "test": health_test(spec.health)},
+            "health": {**asdict(spec.health), "test": health_test(spec)},
             "prune": {"stack": self.stack.name, "keep": config_volume(self.stack.name, spec)},
-            "tasks": [asdict(task) for task in spec.tasks],
+            "tasks": [{**asdict(task), "argv": in_image(spec, task.argv)} for task in spec.tasks],
         }
         return command(
             # Not the name that native runtimes use: a stack that leaves them has their command deleted,

@@ -13,12 +13,16 @@ from typing import Any, Protocol
 import pulumi
 
 from components.commands import call, command, document
-from components.context import Endpoint, Places
+from components.context import Endpoint, Logs, Places, Processes
 from components.runtimes.base import Capability, Stack
+from components.schedules import Keeper, kept
 from components.secrets import SecretStore
 from components.spec import Package, ServiceSpec
 
 LOOPBACK = "127.0.0.1"
+# Who is in it may read what every service logs. No account is called so: theirs have no underscore.
+LOG_GROUP = "hearth_logs"
+_NAME = "[a-z][a-z0-9-]*"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +50,23 @@ class NativeService:
         return f"{self.stack.root}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
     @property
+    def places(self) -> Places:
+        """Its directories."""
+        base = self.directory
+        return Places(
+            config=f"{base}/config", secrets=f"{base}/secrets", data=f"{base}/data", run=f"{base}/run"
+        )
+
+    @property
     def argv(self) -> list[str]:
         """Command line with the full path of its program."""
         program, *rest = self.spec.process.argv
         own = program in self.package.programs
         return [f"{self.stack.root}/bin/{program}" if own else f"/bin/{program}", *rest]
+
+    def command_line(self, keeper: Keeper) -> list[str]:
+        """``argv``, or what runs it at its times where it has a schedule."""
+        return kept(self.argv, self.places, keeper) if self.spec.schedule else self.argv
 
     @property
     def environment(self) -> dict[str, str]:
@@ -72,8 +88,26 @@ class UnitRenderer(Protocol):
     def render(self, service: NativeService) -> str:
         """The unit's text."""
 
+    def beside(self, service: NativeService) -> dict[str, str]:
+        """Path to text of what the manager reads beside the unit."""
+
+    def logs(self, stack: Stack) -> Logs:
+        """Where what the services write to their standard output is read."""
+
     def prepare(self, stack: Stack, parent: pulumi.Resource) -> list[pulumi.Resource]:
         """What must run before any unit."""
+
+
+def log_files(stack: Stack) -> Logs:
+    """Each service's own directory of logs; without what a supervisor has rotated away."""
+    return Logs(
+        files=f"{stack.root}/*/log/*.log", service=f"^{_literal(stack.root)}/(?P<service>{_NAME})/log/"
+    )
+
+
+def _literal(path: str) -> str:
+    # Of what a path of a stack may have in it, only this is special in Go's regular expressions.
+    return path.replace(".", "[.]")
 
 
 def apply_document(service: NativeService, units: UnitRenderer) -> dict[str, Any]:
@@ -89,9 +123,12 @@ def apply_document(service: NativeService, units: UnitRenderer) -> dict[str, Any
         "account": service.account,
         "directories": [
             # What the process may write; the rest belongs to whoever deploys.
-            {"path": f"{directory}/{name}", "mode": "0700"}
-            for name in ("data", "run", "log")
+            *({"path": f"{directory}/{name}", "mode": "0700"} for name in ("data", "run")),
+            {"path": f"{directory}/log", "mode": "0750", "group": LOG_GROUP}
+            if service.stack.accounts
+            else {"path": f"{directory}/log", "mode": "0700"},
         ],
+        "groups": [LOG_GROUP] if service.stack.accounts and spec.security.reads_logs else [],
         "files": [
             {
                 "path": file.path,
@@ -100,6 +137,10 @@ def apply_document(service: NativeService, units: UnitRenderer) -> dict[str, Any
             }
             for file in spec.files
             if not file.secrets
+        ]
+        + [
+            {"path": path, "content": text, "mode": "0444"}
+            for path, text in sorted(units.beside(service).items())
         ],
         "check": list(spec.check),
         "unit": {"path": units.path(service), "content": units.render(service)},
@@ -108,6 +149,7 @@ def apply_document(service: NativeService, units: UnitRenderer) -> dict[str, Any
         "health": {key: value for key, value in health.items() if value not in ((), None)},
         "tasks": [asdict(task) for task in spec.tasks],
         "memory": spec.resources.memory,
+        **({"reservation": spec.resources.reservation} if spec.resources.reservation else {}),
         "ports": [port.number for port in spec.ports],
     }
 
@@ -145,6 +187,18 @@ class NativeRuntime:
         """``spec`` on this host."""
         account = f"hearth-{spec.name}" if self.stack.accounts else self.stack.account
         return NativeService(spec=spec, stack=self.stack, account=account)
+
+    @property
+    def logs(self) -> Logs:
+        """Where the supervisor puts what they write."""
+        return self.units.logs(self.stack)
+
+    @property
+    def processes(self) -> Processes:
+        """By the service's directory in their command lines, else by their program."""
+        root = _literal(self.stack.root)
+        own = f"{root}/(?P<service>{_NAME})/(config|secrets|data|run)\\b"
+        return Processes(patterns=(own, f"{root}/bin/(?P<service>[^ ]+)"))
 
     def prepare(self, parent: pulumi.Resource, networks: Sequence[str]) -> list[pulumi.Resource]:
         """The supervisor, where the host has none of its own."""

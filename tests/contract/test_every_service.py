@@ -17,7 +17,16 @@ from components.spec import ServiceSpec
 
 KINDS = sorted(entries())
 # No formula of Homebrew's is known to bring them: on a Mac their programs must be there already.
-NO_FORMULA = {"alertmanager", "blackbox-exporter", "postgres-exporter", "redis-exporter"}
+NO_FORMULA = {
+    "alertmanager", "blackbox-exporter", "neo4j", "postgres-exporter", "process-exporter", "qdrant",
+    "redis-exporter",
+}  # fmt: skip
+# What of the host a container may see. Everybody else sees nothing of it.
+HOST_MOUNTS = {
+    "alloy": {"/var/lib/docker/containers"},
+    "process-exporter": {"/proc"},
+    "promtail": {"/var/lib/docker/containers"},
+}
 COMMAND = "command:local:Command"
 
 every_runtime = pytest.mark.parametrize("runtime", RUNTIMES)
@@ -80,7 +89,8 @@ def test_no_resource_is_without_a_parent(runtime: str) -> None:
 @on(RUNTIMES)
 def test_registers_where_it_answers(service: str, runtime: str) -> None:
     outputs = component(runtime, service).outputs
-    assert re.fullmatch(r"[a-z0-9.-]+:\d+", outputs["endpoint"])
+    if planned(runtime)[service].ports:
+        assert re.fullmatch(r"[a-z0-9.-]+:\d+", outputs["endpoint"])
     assert outputs["ready"]
 
 
@@ -110,7 +120,9 @@ def test_is_limited_checked_and_known_by_its_own_name(service: str, runtime: str
     assert spec.resources.memory >= 16 * 1024**2
     assert spec.resources.pids > 0
     assert spec.health.argv or spec.health.http
-    assert spec.ports
+    assert bool(spec.ports) is (entries()[service].settings.model_fields["port"].default is not None)
+    # Root's files of the host are for root alone, and whoever reads one is no other in its container.
+    assert spec.security.uid > 0 or spec.security.host_mounts or walled_off(spec)
     assert spec.networks
 
 
@@ -193,7 +205,7 @@ def test_container_is_asked_whether_it_answers(service: str) -> None:
 def test_container_can_do_as_little_as_possible(service: str) -> None:
     inputs, spec = container(service).inputs, planned("docker")[service]
     assert inputs["readOnly"] is spec.security.read_only_root
-    assert (spec.security.uid > 0 and spec.security.read_only_root) or walled_off(spec)
+    assert spec.security.read_only_root or walled_off(spec)
     assert inputs["capabilities"]["drops"] == ["ALL"]
     assert inputs["capabilities"].get("adds", []) == [f"CAP_{name}" for name in spec.security.capabilities]
     assert inputs["securityOpts"] == ["no-new-privileges:true"]
@@ -210,7 +222,20 @@ def test_container_writes_to_memory_or_to_its_volumes(service: str) -> None:
     data = {volume.path for volume in spec.volumes}
     writable = {mount["containerPath"] for mount in inputs.get("volumes", []) if not mount.get("readOnly")}
     assert writable == data
-    assert not any(mount.get("hostPath") for mount in inputs.get("volumes", []))
+
+
+@every_service
+def test_container_sees_nothing_of_the_host_but_what_is_declared_and_known_here(service: str) -> None:
+    mounts = [mount for mount in container(service).inputs.get("volumes", []) if mount.get("hostPath")]
+    assert {mount["hostPath"] for mount in mounts} == HOST_MOUNTS.get(service, set())
+    assert all(mount["readOnly"] and not mount.get("volumeName") for mount in mounts)
+    declared = planned("docker")[service].security.host_mounts
+    assert {(m["hostPath"], m["containerPath"]) for m in mounts} == {(d.source, d.path) for d in declared}
+
+
+@on(name for name in RUNTIMES if name != "docker")
+def test_without_containers_nothing_is_mounted(service: str, runtime: str) -> None:
+    assert planned(runtime)[service].security.host_mounts == ()
 
 
 @every_service
@@ -234,7 +259,9 @@ def test_container_comes_back_and_keeps_its_log_short(service: str) -> None:
     inputs = container(service).inputs
     assert inputs["restart"] == "unless-stopped"
     assert inputs["logDriver"] == "json-file"
-    assert set(inputs["logOpts"]) == {"max-size", "max-file"}
+    assert set(inputs["logOpts"]) == {"max-size", "max-file", "labels"}
+    # Whoever ships it tells by them whose it is.
+    assert inputs["logOpts"]["labels"] == "hearth.stack,hearth.service"
     assert inputs["stopTimeout"] == inputs["destroyGraceSeconds"] > 0
 
 
@@ -397,6 +424,9 @@ def test_system_unit_runs_as_an_account_of_its_own_behind_a_wall(service: str) -
     lines = unit("systemd-system", service)
     assert lines["User"] == [f"hearth-{service}"]
     assert lines["CapabilityBoundingSet"] == [""]
+    spec = planned("systemd-system")[service]
+    assert ("SupplementaryGroups" in lines) is spec.security.reads_logs
+    assert lines["ProtectProc"] == ["default" if spec.security.sees_processes else "invisible"]
     outward = "egress" in planned("systemd-system")[service].networks
     assert ("IPAddressDeny" in lines) is not outward
 

@@ -44,7 +44,7 @@ def _cache() -> Path:
     return Path(base) / "hearth" / "test-image"
 
 
-def _ollama(root: Path) -> Path:
+def native_ollama(root: Path) -> Path:
     """The Ollama program, from wherever the host runtime would take it."""
     request = {"root": str(root), "name": "ollama", **asdict(ollama.PACKAGE)}
     subprocess.run(
@@ -63,7 +63,7 @@ def _root_file_system(directory: Path) -> None:
     for line in _PREPARE:
         subprocess.run(["chroot", str(directory), "sh", "-c", line], check=True)
     with tempfile.TemporaryDirectory() as scratch:
-        shutil.copy(_ollama(Path(scratch)), directory / "usr" / "bin" / "ollama")
+        shutil.copy(native_ollama(Path(scratch)), directory / "usr" / "bin" / "ollama")
 
 
 def _archive() -> Path:

@@ -40,7 +40,7 @@ def test_restarts_exactly_when_something_changed(machine: Machine) -> None:
 def test_owner_and_modes_keep_the_service_out_of_its_configuration(machine: Machine, root: Path) -> None:
     machine.apply(machine.redis(free_port()))
     for name, bits, user in (
-        ("", 0o750, 0),
+        ("", 0o751, 0),
         ("config", 0o750, 0),
         ("config/redis.conf", 0o640, 0),
         ("applied.json", 0o600, 0),

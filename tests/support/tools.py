@@ -21,6 +21,7 @@ _PACKAGES = {
     "node": "apt: nodejs",
     "squid": "apt: squid",
     "prometheus-blackbox-exporter": "apt: prometheus-blackbox-exporter",
+    "pgbouncer": "apt: pgbouncer",
 }
 _PLACES = [
     str(Path(sys.executable).parent), *os.environ.get("PATH", "").split(os.pathsep), "/usr/sbin",
