@@ -8,13 +8,14 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import httpx
-import psycopg
 import pytest
 
 from tests.e2e.leaks import leaks
 from tests.e2e.story import eventually, settled
-from tests.large.conftest import NGINX, POSTGRES, Applications
+from tests.large.conftest import NGINX, Applications
+from tests.large.names import modules, unknown
 from tests.large.processes import restarted
+from tests.large.rows import rows
 
 MAIN, WORKER = 62678, 62688
 OWNER = {
@@ -59,10 +60,10 @@ def published(client: httpx.Client, path: str, step: dict[str, Any]) -> None:
     ).raise_for_status()
 
 
-def rows(stack: Applications, query: str) -> list[tuple[Any, ...]]:
-    conninfo = f"host=127.0.0.1 port={POSTGRES} user=n8n dbname=n8n password={stack.secret('postgres-n8n')}"
-    with psycopg.connect(conninfo) as connection:
-        return connection.execute(query).fetchall()
+def test_it_knows_every_variable_that_it_is_given(n8n: httpx.Client, stack: Applications) -> None:
+    installed = modules(stack, "n8n")
+    for service in ("n8n", "n8n-worker"):
+        assert unknown(stack, service, installed / "@n8n/config/dist", installed / "n8n/dist") == set()
 
 
 def test_main_and_worker_are_well(n8n: httpx.Client) -> None:
@@ -80,7 +81,7 @@ def test_its_page_works_below_its_path(n8n: httpx.Client) -> None:
 def test_a_webhook_is_worked_on_by_the_worker(n8n: httpx.Client, stack: Applications) -> None:
     published(n8n, "sum", node("Code", "code", 2, jsCode="return [{json: {sum: 40 + 2}}]"))
     assert eventually(lambda: n8n.get("webhook/sum").raise_for_status().json()) == {"sum": 42}
-    assert eventually(lambda: rows(stack, "SELECT status FROM execution_entity")) == [("success",)]
+    assert eventually(lambda: rows(stack, "n8n", "SELECT status FROM execution_entity")) == [("success",)]
     log = (stack.root / "n8n-worker/log/n8n-worker.log").read_text()
     assert "finished execution 1" in log
 
@@ -96,7 +97,7 @@ def test_a_credential_is_encrypted_and_still_readable_after_a_restart(
         authentication="genericCredentialType", genericAuthType="httpHeaderAuth",
     )  # fmt: skip
     published(n8n, "ask", {**step, "credentials": {"httpHeaderAuth": {"id": made["id"], "name": "token"}}})
-    ((stored,),) = rows(stack, "SELECT data FROM credentials_entity WHERE name = 'token'")
+    ((stored,),) = rows(stack, "n8n", "SELECT data FROM credentials_entity WHERE name = 'token'")
     assert CANARY not in stored
     eventually(lambda: n8n.get("webhook/ask").raise_for_status())
     for service, health in (("n8n", MAIN), ("n8n-worker", WORKER)):
