@@ -61,6 +61,8 @@ class Package:
     """Pinned npm packages, installed in a directory of their own. The program ``node`` comes with them."""
     scripts: Mapping[str, str] = field(default_factory=dict)
     """Programs of our own for that environment: name to Python source."""
+    npm_scripts: tuple[str, ...] = ()
+    """Packages below them that must be compiled, or do something else of their own at their installation."""
     probe: tuple[str, ...] = ()
     """Command that exits 0 only where the programs found are fit, e.g. the right major version."""
     aliases: Mapping[str, str] = field(default_factory=dict)
@@ -101,6 +103,8 @@ class Volume:
 
     name: str
     path: str
+    of: str | None = None
+    """The service that has it, where its neighbour's files are worked on as well; for containers alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,6 +206,7 @@ class Security:
     """Exceptions to closed-by-default, each with its reason in the catalogue file."""
 
     uid: int
+    """Not 0, but for what has no data, no secret of anybody else's and no network that leads to any."""
     read_only_root: bool = True
     capabilities: tuple[str, ...] = ()
     scratch: tuple[str, ...] = ("/tmp",)

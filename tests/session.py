@@ -31,7 +31,7 @@ def main(options: list[str]) -> int:
         ruff = [sys.executable, "-m", "ruff", "check", "--quiet", "."]
         if status := subprocess.run(ruff, check=False).returncode:
             return status
-        for selection in (("--ignore", "tests/e2e", "tests"), ("tests/e2e",)):
+        for selection in (("--ignore", "tests/e2e", "--ignore", "tests/large", "tests"), ("tests/e2e",)):
             status = subprocess.run([*_PYTEST, *selection, *options], check=False).returncode
             if status:
                 return status

@@ -70,7 +70,7 @@ def source_volume(stack: str, service: str, source: Source) -> str:
 
 def mounts(stack: str, spec: ServiceSpec) -> dict[str, tuple[str, bool]]:
     """Volume name to (path in the container, read-only). Pure."""
-    found = {f"{stack}-{spec.name}-{v.name}": (v.path, False) for v in spec.volumes}
+    found = {f"{stack}-{v.of or spec.name}-{v.name}": (v.path, False) for v in spec.volumes}
     if config_files(spec):
         found[config_volume(stack, spec)] = (PLACES.config, True)
     if spec.source:
@@ -241,6 +241,7 @@ class DockerRuntime:
                 spec, volume.name, f"{stack}-{spec.name}-{volume.name}", parent, keep=True, after=keys
             )
             for volume in spec.volumes
+            if volume.of is None
         ]
         files = config_files(spec)
         if not files and not owned:
@@ -253,7 +254,11 @@ class DockerRuntime:
             "labels": config_labels(stack, spec),
             "uid": spec.security.uid,
             "files": files,
-            "owned": [{"volume": f"{stack}-{spec.name}-{volume.name}"} for volume in spec.volumes],
+            "owned": [
+                {"volume": f"{stack}-{spec.name}-{volume.name}"}
+                for volume in spec.volumes
+                if volume.of is None
+            ],
             "check": {
                 "argv": list(spec.check),
                 "networks": [f"{stack}-{network}" for network in spec.networks],

@@ -19,7 +19,7 @@ TIMEOUT = 300
 def history() -> sqlite3.Connection:
     """The conversations, one row a turn."""
     connection = sqlite3.connect(DATA / "history.db")
-    connection.execute("CREATE TABLE IF NOT EXISTS turns (id INTEGER PRIMARY KEY, question TEXT, answer TEXT)")
+    connection.execute("CREATE TABLE IF NOT EXISTS turns (id INTEGER PRIMARY KEY, question, answer)")
     return connection
 
 

@@ -57,6 +57,11 @@ def component(runtime: str, service: str) -> Registration:
     return recorded(runtime).named(service, f"hearth:service:{entries()[service].class_name}")
 
 
+def walled_off(spec: ServiceSpec) -> bool:
+    """It has no data, and is on no network with a database, with the front door or with the world."""
+    return not spec.volumes and not {"backend", "data", "egress", "frontend"} & set(spec.networks)
+
+
 def gate_name(service: str, runtime: str) -> str:
     """Of the resource that exists once the service answers."""
     return f"{service}-ready" if runtime == "docker" else service
@@ -120,7 +125,7 @@ def test_is_limited_checked_and_known_by_its_own_name(service: str, runtime: str
     assert spec.health.argv or spec.health.http or not spec.ports
     assert bool(spec.ports) is (entries()[service].settings.model_fields["port"].default is not None)
     # Root's files of the host are for root alone, and whoever reads one is no other in its container.
-    assert spec.security.uid > 0 or spec.security.host_mounts
+    assert spec.security.uid > 0 or spec.security.host_mounts or walled_off(spec)
     assert spec.networks
 
 
@@ -207,11 +212,12 @@ def test_container_is_asked_whether_it_answers(service: str) -> None:
 @every_service
 def test_container_can_do_as_little_as_possible(service: str) -> None:
     inputs, spec = container(service).inputs, planned("docker")[service]
-    assert inputs["readOnly"] is True
+    assert inputs["readOnly"] is spec.security.read_only_root
+    assert spec.security.read_only_root or walled_off(spec)
     assert inputs["capabilities"]["drops"] == ["ALL"]
     assert inputs["capabilities"].get("adds", []) == [f"CAP_{name}" for name in spec.security.capabilities]
     assert inputs["securityOpts"] == ["no-new-privileges:true"]
-    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*" if service not in HOST_MOUNTS else r"\d+:\d+", inputs["user"])
+    assert inputs["user"] == f"{spec.security.uid}:{spec.security.uid}"
     for key in ("privileged", "networkMode", "pidMode", "ipcMode", "devices", "usernsMode"):
         assert not inputs.get(key), key
 
@@ -235,8 +241,7 @@ def test_container_sees_nothing_of_the_host_but_what_is_declared_and_known_here(
     assert {(m["hostPath"], m["containerPath"]) for m in mounts} == {(d.source, d.path) for d in declared}
 
 
-@pytest.mark.parametrize("runtime", [name for name in RUNTIMES if name != "docker"])
-@every_service
+@on(name for name in RUNTIMES if name != "docker")
 def test_without_containers_nothing_is_mounted(service: str, runtime: str) -> None:
     assert planned(runtime)[service].security.host_mounts == ()
 
@@ -280,10 +285,11 @@ def test_image_is_pinned_by_exact_version(service: str) -> None:
 @every_service
 def test_data_outlives_the_stack_and_cannot_be_replaced(service: str) -> None:
     for volume in planned("docker")[service].volumes:
-        found = recorded("docker").named(f"{service}-{volume.name}", "docker:index/volume:Volume")
+        owner = volume.of or service
+        found = recorded("docker").named(f"{owner}-{volume.name}", "docker:index/volume:Volume")
         assert found.retain_on_delete
         assert {"labels", "driver", "driverOpts"} <= set(found.ignore_changes)
-        assert found.inputs["name"] == f"{STACK}-{service}-{volume.name}"
+        assert found.inputs["name"] == f"{STACK}-{owner}-{volume.name}"
 
 
 @every_service

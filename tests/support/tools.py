@@ -18,6 +18,8 @@ _PACKAGES = {
     "openssl": "apt: openssl",
     "promtool": "apt: prometheus",
     "amtool": "apt: prometheus-alertmanager",
+    "node": "apt: nodejs",
+    "squid": "apt: squid",
     "prometheus-blackbox-exporter": "apt: prometheus-blackbox-exporter",
     "pgbouncer": "apt: pgbouncer",
     "mvn": "apt: maven",
