@@ -25,7 +25,6 @@ _PACKAGES = {
     "mvn": "apt: maven",
     "java": "apt: openjdk-17-jdk-headless",
     "javac": "apt: openjdk-17-jdk-headless",
-    "node": "apt: nodejs",
 }
 _PLACES = [
     str(Path(sys.executable).parent), *os.environ.get("PATH", "").split(os.pathsep), "/usr/sbin",
