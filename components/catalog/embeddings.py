@@ -10,10 +10,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.context import Context
+from components.context import Context, Endpoint
 from components.rendering import render
 from components.settings import ServiceSettings
 from components.spec import (
+    Client,
     HealthCheck,
     Image,
     Package,
@@ -86,6 +87,11 @@ def requests(settings: Settings) -> Requests:
         scrapes=(Scrape(latency="te_request_duration"),),
         probes=(Probe(path="/health"),),
     )
+
+
+def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+    """``EMBEDDINGS_URL``, below which there is an OpenAI-compatible API."""
+    return Client(network="backend", env={"EMBEDDINGS_URL": f"http://{endpoint}/v1"})
 
 
 def spec(settings: Settings, context: Context) -> ServiceSpec:

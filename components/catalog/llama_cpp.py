@@ -9,10 +9,11 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from components.context import Context
+from components.context import Context, Endpoint
 from components.models import GIB, MIB, Footprint, declared, gguf_footprint
 from components.settings import ServiceSettings
 from components.spec import (
+    Client,
     ConfigFile,
     HealthCheck,
     Image,
@@ -133,6 +134,16 @@ def _source(settings: Settings, context: Context) -> tuple[str, str]:
     if "/" in settings.model:
         return ("--hf-repo", settings.model)
     return ("--model", f"{context.places.data}/{settings.model}")
+
+
+def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+    """``OPENAI_BASE_URL`` and, where a key is asked for, ``OPENAI_API_KEY`` as a secret."""
+    return Client(
+        network="backend",
+        env={"OPENAI_BASE_URL": f"http://{endpoint}/v1"},
+        secret_env={"OPENAI_API_KEY": "@@openai@@"} if settings.api_key else {},
+        secrets={"openai": SecretRef(name=name)} if settings.api_key else {},
+    )
 
 
 def spec(settings: Settings, context: Context) -> ServiceSpec:
