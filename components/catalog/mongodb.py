@@ -73,8 +73,8 @@ def requests(settings: Settings) -> Requests:
 
 
 def password(service: str) -> SecretRef:
-    """The password of the account ``root`` of ``service``, for its owner."""
-    return SecretRef(name=service)
+    """The password of the account ``root`` of ``service``, for its owner. Its data knows no other."""
+    return SecretRef(name=service, guards=service)
 
 
 def cache(settings: Settings) -> int:

@@ -59,8 +59,8 @@ class Settings(ServiceSettings):
 
 
 def password(service: str) -> SecretRef:
-    """The password of the account ``neo4j`` of ``service``."""
-    return SecretRef(name=service)
+    """The password of the account ``neo4j`` of ``service``. Its data knows no other."""
+    return SecretRef(name=service, guards=service)
 
 
 def memory_shares(settings: Settings) -> dict[str, str]:
