@@ -87,8 +87,8 @@ def client(settings: Settings, name: str, endpoint: Endpoint, database: str | No
 
 
 def password(service: str) -> SecretRef:
-    """The password of the account ``root`` of ``service``, for its owner."""
-    return SecretRef(name=service)
+    """The password of the account ``root`` of ``service``, for its owner. Its data knows no other."""
+    return SecretRef(name=service, guards=service)
 
 
 def cache(settings: Settings) -> int:

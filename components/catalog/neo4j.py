@@ -60,8 +60,8 @@ class Settings(ServiceSettings):
 
 
 def password(service: str) -> SecretRef:
-    """The password of the account ``neo4j`` of ``service``."""
-    return SecretRef(name=service)
+    """The password of the account ``neo4j`` of ``service``. Its data knows no other."""
+    return SecretRef(name=service, guards=service)
 
 
 def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
