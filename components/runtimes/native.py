@@ -193,7 +193,7 @@ class NativeRuntime:
             f"{spec.name}-package",
             parent=parent,
             create=call("package"),
-            stdin=document({"root": self.stack.root, "name": spec.name, **asdict(spec.package)}),
+            stdin=document({"root": self.stack.root, "name": spec.declared, **asdict(spec.package)}),
             # What a directory requires is written in it.
             after=copied,
         )
