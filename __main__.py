@@ -6,6 +6,7 @@ from pulumi.errors import RunError
 from components.config import load_stack_config
 from components.errors import ConfigurationError
 from components.platform import Platform
+from components.replicas import listening
 from components.stack_values import stack_values
 from host.facts import measure
 
@@ -15,7 +16,7 @@ def main() -> None:
     stack = pulumi.get_stack()
     try:
         config = load_stack_config(stack_values())
-        ports = [settings.port for settings in config.services.values()]
+        ports = listening(config)
         facts = measure(ports, stack, config.data, containers=config.runtime == "docker")
         platform = Platform.deploy(stack, config, facts)
     except ConfigurationError as error:

@@ -6,10 +6,18 @@ how to reach a neighbour, and writes the answers into its configuration.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-from components.spec import Database, Offer, Requests, Route, Watch
+from components.signals import Panel, Queue, Rule
+from components.spec import Client, Database, Documents, HostMount, Offer, Requests, Route, Source, Watch
+
+T = TypeVar("T")
+
+
+def _once(items: Iterable[T]) -> list[T]:
+    return list(dict.fromkeys(items))
 
 
 @dataclass(frozen=True)
@@ -18,6 +26,8 @@ class Endpoint:
 
     host: str
     port: int
+    fixed: bool = False
+    """Outside of the stack: ``host`` is one that the machine's own names tell, and does not move."""
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -31,6 +41,37 @@ class Places:
     secrets: str
     data: str
     run: str
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logs:
+    """Where what the services log is read; one of files, units and containers is filled.
+
+    Patterns, not lists of services: whoever ships logs need not change when another service comes.
+    """
+
+    files: str | None = None
+    """Pattern of the files, as a shell expands it."""
+    units: str | None = None
+    """Field of systemd's journal that names a service's unit."""
+    containers: str | None = None
+    """Pattern of Docker's files of all containers, each line with the labels of its service."""
+    service: str = ""
+    """Regular expression of a path or a unit, whose group ``service`` is the name of a service."""
+    mounts: tuple[HostMount, ...] = ()
+    """What of the host a container must see to read them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Processes:
+    """How a service that may see the processes of the others finds them."""
+
+    proc: str = "/proc"
+    patterns: tuple[str, ...] = ()
+    """Regular expressions of command lines, whose group ``service`` is the name of a service."""
+    mounts: tuple[HostMount, ...] = ()
+    """What of the host a container must see for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +88,19 @@ class Context:
     """What each service of the stack asks of its neighbours."""
     kinds: Mapping[str, str]
     """What kind of service each of the stack is: its name to a catalogue file's."""
+    replica_of: Mapping[str, str] = field(default_factory=dict)
+    """Of each of several replicas, the service of the stack file."""
+    clients: Mapping[str, Callable[[str | None], Client]] = field(default_factory=dict)
+    """Of each service that has clients, how to reach it; given the name of a database in it, if any."""
+    digest: Callable[[str], str | None] = field(default=lambda path: None, compare=False)
+    """What changes with the content of a directory of the owner's; none where it cannot be read."""
     resolver: str | None = None
     """DNS server to ask again when neighbours may move; none where addresses are fixed."""
     host_cpus: float = 1.0
+    logs: Logs = Logs()
+    processes: Processes = Processes()
+    engine: tuple[HostMount, ...] = ()
+    """What of the host shows the containers on it and what they take; nothing where there are none."""
 
     def threads(self, cpus: float | None) -> int:
         """Whole cores for a service with this limit: more threads than cores slow computing down."""
@@ -68,13 +119,59 @@ class Context:
             found = self.endpoints[service]
             return found if port is None else Endpoint(found.host, port)
         except KeyError:
+            wrong = (
+                f"{service}, which listens on no port; give it one"
+                if service in self.kinds
+                else f"{service}, which is not in hearth:services; add it there"
+            )
+            raise LookupError(f"{self.service} needs {wrong}") from None
+
+    def client(self, service: str, database: str | None = None) -> Client:
+        """How to reach ``service``, with the account of ``database`` where it has databases.
+
+        Raises ``LookupError`` naming what is missing.
+        """
+        self.endpoint(service)
+        if service not in self.clients:
+            known = ", ".join(self.clients) or "none of this stack"
+            raise LookupError(f"uses {service}, which cannot be used so; those that can: {known}")
+        return self.clients[service](database)
+
+    def source(self, directory: str) -> Source:
+        """A directory of the owner's, as the service reads it.
+
+        Raises ``LookupError`` when it cannot be read.
+        """
+        digest = self.digest(directory)
+        if digest is None:
             raise LookupError(
-                f"{self.service} needs {service}, which is not in hearth:services; add it there"
-            ) from None
+                f"directory {directory} cannot be read here; correct the path, or who may read it"
+            )
+        return Source(directory=directory, digest=digest, path=f"{self.places.source}/{digest}")
+
+    def listens(self, service: str) -> bool:
+        """Whether ``service`` has a port of its own."""
+        return service in self.endpoints
 
     def of_kind(self, kind: str) -> list[str]:
         """The services of the stack that are of this kind, in the order of the stack file."""
         return [name for name, found in self.kinds.items() if found == kind]
+
+    def neighbour(self, kind: str, named: str | None = None) -> str | None:
+        """The service called ``named``, else the first of this kind; none where the stack has none.
+
+        Raises ``LookupError`` when ``named`` is not there.
+        """
+        if named is not None:
+            self.endpoint(named)
+        return named or next(iter(self.of_kind(kind)), None)
+
+    def needed(self, kind: str, named: str | None = None) -> str:
+        """Such a neighbour. Raises ``LookupError`` when there is none."""
+        found = self.neighbour(kind, named)
+        if found is None:
+            self.endpoint(kind)
+        return found or kind
 
     def path(self, name: str) -> str:
         """Where the configuration file ``name`` is read from."""
@@ -83,6 +180,10 @@ class Context:
     def secret_path(self, name: str) -> str:
         """Where the file ``name``, made with secrets, is read from."""
         return f"{self.places.secrets}/{name}"
+
+    def declared(self, service: str) -> str:
+        """The name in the stack file of a service of the plan."""
+        return self.replica_of.get(service, service)
 
     def routes(self) -> list[tuple[str, Route]]:
         """Every route that the stack's services publish, longest prefix first."""
@@ -93,6 +194,39 @@ class Context:
         """The services of the stack that offer this to the others, by name."""
         return sorted(name for name, asked in self.requests.items() if offer in asked.offers)
 
+    def rules(self) -> list[Rule]:
+        """The alerts that the stack's services bring, each once."""
+        return _once(
+            replace(rule, expr=rule.expr.replace("$service", name))
+            for name, asked in sorted(self.requests.items())
+            for rule in asked.rules
+        )
+
+    def panels(self) -> list[Panel]:
+        """The graphs that the stack's services bring, each once."""
+        return _once(
+            replace(panel, query=panel.query.replace("$service", name))
+            for name, asked in sorted(self.requests.items())
+            for panel in asked.panels
+        )
+
+    def queues(self) -> list[Queue]:
+        """Every queue that the stack's services declare, each once."""
+        return _once(
+            replace(queue, service=queue.service.replace("$service", name))
+            for name, asked in sorted(self.requests.items())
+            for queue in asked.queues
+        )
+
+    def taker(self, offer: Offer) -> str:
+        """Who of the stack offers this; the first by name. Raises ``LookupError`` when nobody does."""
+        found = self.offering(offer)
+        if not found:
+            raise LookupError(
+                f"{self.service} needs a service that offers {offer}; add one to hearth:services"
+            )
+        return found[0]
+
     def watches(self) -> list[Watch]:
         """Who asks to see this service's own statistics: each different wish once."""
         found = {watch for asked in self.requests.values() for watch in asked.watches}
@@ -102,5 +236,13 @@ class Context:
 
     def databases(self) -> list[Database]:
         """Every database that the stack's services ask for, by name."""
-        found = {base.name: base for asked in self.requests.values() for base in asked.databases}
-        return [found[name] for name in sorted(found)]
+        extensions: dict[str, dict[str, None]] = {}
+        for asked in self.requests.values():
+            for base in asked.databases:
+                extensions.setdefault(base.name, {}).update(dict.fromkeys(base.extensions))
+        return [Database(name=name, extensions=tuple(extensions[name])) for name in sorted(extensions)]
+
+    def documents(self) -> list[Documents]:
+        """Every database of documents that the stack's services ask for, by name."""
+        found = {base for asked in self.requests.values() for base in asked.documents}
+        return sorted(found, key=lambda base: base.name)

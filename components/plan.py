@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from graphlib import CycleError, TopologicalSorter
 
 from pydantic import ValidationError
 
+from components import external, gpus
 from components.catalog import entry_of
 from components.config import StackConfig
-from components.context import Context
+from components.context import Context, Endpoint
 from components.errors import ConfigurationError, Problem
+from components.external import External
 from components.facts import HostFacts
 from components.overrides import with_image
 from components.plan_checks import (
@@ -21,10 +24,14 @@ from components.plan_checks import (
     check_needs,
     check_ports,
     check_routes,
+    check_runnable,
     check_secrets,
 )
+from components.replicas import Instance, expanded
+from components.runtimes import confinement
 from components.runtimes.base import Capability, Runtime
-from components.spec import Requests, ServiceSpec
+from components.schedules import with_keeper
+from components.spec import Client, Requests, ServiceSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +48,20 @@ class DeploymentPlan:
     """Limits that this runtime records and cannot enforce."""
     watched: frozenset[Capability]
     """Those of them that a service is restarted for."""
+    external: tuple[External, ...]
+    """Services that somebody else runs."""
+    remarks: tuple[str, ...]
+    """What the plan should tell its reader about the stack as a whole."""
 
     @property
     def memory_planned(self) -> int:
         """Bytes that all limits together allow."""
         return sum(spec.resources.memory for spec in self.services)
+
+    @property
+    def memory_monitoring(self) -> int:
+        """Bytes that the limits of those allow who watch the others."""
+        return sum(spec.resources.memory for spec in self.services if "monitoring" in spec.networks)
 
     @property
     def networks(self) -> tuple[str, ...]:
@@ -57,17 +73,42 @@ class DeploymentPlan:
         return {spec.name: spec for spec in self.services}[name]
 
 
+def _clients(
+    instances: Mapping[str, Instance], endpoints: Mapping[str, Endpoint]
+) -> dict[str, Callable[[str | None], Client]]:
+    found = {}
+    for name, instance in instances.items():
+        client = entry_of(instance.settings).client
+        if client is not None and name in endpoints:
+            found[name] = partial(client, instance.settings, name, endpoints[name])
+    return found
+
+
 def _described(
     config: StackConfig,
+    instances: Mapping[str, Instance],
     runtime: Runtime,
     stack: str,
+    facts: HostFacts,
     cpus: float,
     requests: Mapping[str, Requests],
+    others: Mapping[str, Endpoint],
 ) -> tuple[dict[str, ServiceSpec], list[Problem]]:
-    endpoints = {name: runtime.endpoint(name, settings.port) for name, settings in config.services.items()}
+    # Of a service with replicas: how any one of them is reached.
+    all_ports = {name: settings.port for name, settings in config.services.items()} | {
+        name: instance.settings.port for name, instance in instances.items()
+    }
+    endpoints = {
+        name: runtime.endpoint(name, port) for name, port in all_ports.items() if port is not None
+    } | dict(others)
+    replicas: dict[str, list[str]] = {}
+    for name, instance in instances.items():
+        replicas.setdefault(instance.declared, []).append(name)
     specs: dict[str, ServiceSpec] = {}
     problems: list[Problem] = []
-    for name, settings in config.services.items():
+    for name, instance in instances.items():
+        if name in others:
+            continue
         context = Context(
             stack=stack,
             service=name,
@@ -75,16 +116,28 @@ def _described(
             places=runtime.places(name),
             endpoints=endpoints,
             requests=requests,
-            kinds={name: entry_of(settings).name for name, settings in config.services.items()},
+            kinds={name: entry_of(one.settings).name for name, one in instances.items()},
+            replica_of={name: one.declared for name, one in instances.items() if one.declared != name},
+            logs=runtime.logs,
+            processes=runtime.processes,
+            clients=_clients(instances, endpoints),
+            digest=facts.digest,
+            engine=runtime.engine,
             resolver=runtime.resolver,
             host_cpus=cpus,
         )
         try:
-            spec = entry_of(settings).spec(settings, context)
+            spec = entry_of(instance.settings).spec(instance.settings, context)
         except LookupError as error:
-            problems.append(Problem(f"hearth:services.{name}", str(error.args[0])))
+            problems.append(Problem(f"hearth:services.{instance.declared}", str(error.args[0])))
             continue
-        specs[name] = with_image(spec, config.images)
+        spec = replace(
+            spec,
+            replica_of=context.replica_of.get(name),
+            needs=tuple(one for need in spec.needs for one in replicas.get(need, [need])),
+        )
+        spec = with_image(with_keeper(spec, context.places), config.images)
+        specs[name] = external.led_outside(spec, others, requests[name])
     return specs, problems
 
 
@@ -114,13 +167,24 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
     """
     cpus = facts.cpus if config.host.cpus == "auto" else config.host.cpus
     memory = facts.memory if config.host.memory == "auto" else config.host.memory
-    requests = {name: entry_of(settings).requests(settings) for name, settings in config.services.items()}
-    specs, problems = _described(config, runtime, stack, cpus, requests)
+    instances, problems = expanded(config.services, shared=not runtime.containers)
+    ends = {name: external.endpoint(one.settings) for name, one in instances.items()}
+    others = {name: where for name, where in ends.items() if where}
+    requests = {
+        name: external.asked(entry_of(one.settings).requests(one.settings), external=name in others)
+        for name, one in instances.items()
+    }
+    specs, found = _described(config, instances, runtime, stack, facts, cpus, requests, others)
+    problems += found
+    problems += external.check(others, requests, runtime.containers)
+    if runtime.containers:
+        problems += confinement.problems(config.docker, facts.text)
     problems += check_databases(list(specs.values()), requests)
     ordered, circles = _ordered(specs)
     problems += circles
-    problems += check_needs(list(specs.values()))
-    problems += check_routes(requests)
+    problems += check_needs(list(specs.values()), others)
+    problems += check_routes(requests, lambda name: instances[name].declared)
+    problems += check_runnable(list(specs.values()), containers=runtime.containers)
     problems += check_secrets(list(specs.values()), lambda path: facts.digest(path) is not None)
     problems += check_budget(
         list(specs.values()),
@@ -144,4 +208,9 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
         cpus_host=cpus,
         advisory=tuple(item for item in Capability if item not in runtime.capabilities),
         watched=runtime.watched,
+        external=tuple(
+            External(name, where, next(iter(requests[name].probes or ()), None))
+            for name, where in others.items()
+        ),
+        remarks=tuple(gpus.remarks(config.host, facts, ordered, runtime.containers)),
     )

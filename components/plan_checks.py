@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from math import ceil
 
 from components.errors import Problem
 from components.spec import Requests, ServiceSpec
@@ -15,11 +16,14 @@ MIB = 1024**2
 
 def _smallest_change(largest: Sequence[ServiceSpec], over: int, accepts: Callable[[str, int], bool]) -> str:
     """The largest service that can do with so much less, in whole mebibytes that really fit."""
+    count = Counter(spec.declared for spec in largest)
     for spec in largest:
-        left = (spec.resources.memory - over) // MIB * MIB
-        if left > 0 and accepts(spec.name, left):
+        # All replicas have one limit.
+        left = (spec.resources.memory - ceil(over / count[spec.declared])) // MIB * MIB
+        if left > 0 and accepts(spec.declared, left):
             taken = format_bytes(spec.resources.memory - left)
-            return f"take {taken} from {spec.name} (memory: {left // MIB}MiB), or raise hearth:host.memory"
+            whom = f"each {spec.declared}" if spec.replica_of else spec.name
+            return f"take {taken} from {whom} (memory: {left // MIB}MiB), or raise hearth:host.memory"
     return "switch services off by removing their keys, or raise hearth:host.memory"
 
 
@@ -54,7 +58,7 @@ def check_budget(
         if spec.resources.cpus is not None and spec.resources.cpus > cpus:
             problems.append(
                 Problem(
-                    f"hearth:services.{spec.name}.cpus",
+                    f"hearth:services.{spec.declared}.cpus",
                     f"{format_cpus(spec.resources.cpus)} is more than the host's "
                     f"{format_cpus(cpus)}; write {format_cpus(cpus)} or less",
                 )
@@ -63,7 +67,7 @@ def check_budget(
         if reservation is not None and reservation > spec.resources.memory:
             problems.append(
                 Problem(
-                    f"hearth:services.{spec.name}.reservation",
+                    f"hearth:services.{spec.declared}.reservation",
                     f"{format_bytes(reservation)} is more than the limit "
                     f"{format_bytes(spec.resources.memory)}; lower it",
                 )
@@ -89,22 +93,26 @@ def check_gpu(specs: Sequence[ServiceSpec], available: int | None) -> list[Probl
 
 
 def check_databases(specs: Sequence[ServiceSpec], requests: Mapping[str, Requests]) -> list[Problem]:
-    """Refuse a service that asks for a database where none is served."""
-    if any(spec.serves_databases for spec in specs):
-        return []
+    """Refuse a service that asks for a database, of rows or of documents, where none is served."""
+    rows = any(spec.serves_databases for spec in specs)
+    documents = any(spec.serves_documents for spec in specs)
     return [
-        Problem(f"hearth:services.{name}", "needs a database and no service of the stack serves any")
+        Problem(f"hearth:services.{name}", f"needs a database{kind} and no service of the stack serves any")
         for name, asked in requests.items()
-        if asked.databases
+        for kind, lacking in (
+            ("", asked.databases and not rows),
+            (" of documents", asked.documents and not documents),
+        )
+        if lacking
     ]
 
 
-def check_needs(specs: Sequence[ServiceSpec]) -> list[Problem]:
-    """Refuse a service whose declared neighbour is absent."""
-    there = {spec.name for spec in specs}
+def check_needs(specs: Sequence[ServiceSpec], external: Collection[str] = ()) -> list[Problem]:
+    """Refuse a service whose declared neighbour is absent, and not run by somebody else either."""
+    there = {*external, *(spec.name for spec in specs)}
     return [
         Problem(
-            f"hearth:services.{spec.name}", f"needs {name}, which is not in hearth:services; add it there"
+            f"hearth:services.{spec.declared}", f"needs {name}, which is not in hearth:services; add it there"
         )
         for spec in specs
         for name in spec.needs
@@ -112,11 +120,28 @@ def check_needs(specs: Sequence[ServiceSpec]) -> list[Problem]:
     ]
 
 
+def check_runnable(specs: Sequence[ServiceSpec], *, containers: bool) -> list[Problem]:
+    """Refuse an image where there are no containers, and a program in a container without an image."""
+    found = {}
+    for spec in specs:
+        if containers and spec.image is None:
+            found[spec.declared] = (
+                "needs an image that has its programs; name one under "
+                f"hearth:images.{spec.declared}, or choose a runtime without containers"
+            )
+        elif not containers and spec.package is None:
+            found[spec.declared] = (
+                f"{spec.description} runs in containers only; "
+                "set hearth:runtime: docker, or remove the service"
+            )
+    return [Problem(f"hearth:services.{name}", message) for name, message in found.items()]
+
+
 def check_secrets(specs: Sequence[ServiceSpec], readable: Callable[[str], bool]) -> list[Problem]:
     """Refuse a secret that the owner was to give and that is not there."""
     return [
         Problem(
-            f"hearth:services.{spec.name}",
+            f"hearth:services.{spec.declared}",
             f"needs the file {ref.source}, which cannot be read here; correct the path, or who may read it",
         )
         for spec in specs
@@ -125,12 +150,13 @@ def check_secrets(specs: Sequence[ServiceSpec], readable: Callable[[str], bool])
     ]
 
 
-def check_routes(requests: Mapping[str, Requests]) -> list[Problem]:
-    """Refuse two services on one path of the front door."""
+def check_routes(requests: Mapping[str, Requests], declared: Callable[[str], str]) -> list[Problem]:
+    """Refuse two services on one path of the front door; replicas of one share theirs."""
     owners: dict[str, list[str]] = defaultdict(list)
     for name, asked in requests.items():
         for route in asked.routes:
-            owners[route.prefix].append(name)
+            if declared(name) not in owners[route.prefix]:
+                owners[route.prefix].append(declared(name))
     return [
         Problem(f"hearth:services.{names[-1]}", f"publishes {prefix} as {names[0]} does; keep one of them")
         for prefix, names in owners.items()
@@ -145,21 +171,22 @@ def host_ports(specs: Sequence[ServiceSpec], shared: bool) -> list[tuple[str, in
 
 def check_ports(specs: Sequence[ServiceSpec], busy: Mapping[int, str], shared: bool) -> list[Problem]:
     """Refuse two services on one host port, and a port that somebody else listens on."""
+    declared = {spec.name: spec.declared for spec in specs}
     taken: dict[int, list[str]] = defaultdict(list)
     for service, port in host_ports(specs, shared):
         taken[port].append(service)
     problems = [
         Problem(
-            f"hearth:services.{names[-1]}.port",
-            f"{port} is taken by {names[0]} as well; give {names[-1]} another port",
+            f"hearth:services.{declared[names[-1]]}.port",
+            f"{port} is taken by {names[0]} as well; give {declared[names[-1]]} another port",
         )
         for port, names in taken.items()
         if len(names) > 1
     ]
     problems += [
         Problem(
-            f"hearth:services.{names[0]}.port",
-            f"{port} is listened on by {busy[port]}; stop that, or give {names[0]} another port",
+            f"hearth:services.{declared[names[0]]}.port",
+            f"{port} is listened on by {busy[port]}; stop that, or give {declared[names[0]]} another port",
         )
         for port, names in taken.items()
         if port in busy

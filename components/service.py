@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -16,10 +17,10 @@ from components.spec import SecretRef
 class Service(pulumi.ComponentResource):
     """One service of a platform. Made inside ``with Platform(...)``; typed outputs follow there."""
 
-    endpoint: pulumi.Output[str]
-    """``host:port`` for its neighbours."""
+    endpoint: pulumi.Output[str | None]
+    """``host:port`` for its neighbours; none where it listens on no port."""
     ready: pulumi.Output[str]
-    """Known once the service answers."""
+    """Known once the service answers, with all its replicas."""
 
     def __init__(self, kind: str, name: str, settings: ServiceSettings | None = None) -> None:
         from components.platform import Platform
@@ -37,10 +38,10 @@ class Service(pulumi.ComponentResource):
         self._platform = platform
         platform.add(self)
 
-    def realised(self, endpoint: Endpoint, ready: pulumi.Resource, answer: Any) -> None:
-        """Called by the platform with what the runtime made."""
-        self.endpoint = pulumi.Output.from_input(str(endpoint))
-        self.ready = pulumi.Output.from_input(answer)
+    def realised(self, endpoint: Endpoint | None, answers: Sequence[Any]) -> None:
+        """Called by the platform with what the gates of the service and its replicas answer."""
+        self.endpoint = pulumi.Output.from_input(None if endpoint is None else str(endpoint))
+        self.ready = pulumi.Output.all(*answers).apply(lambda lines: "\n".join(map(str, lines)))
         self.register_outputs({"endpoint": self.endpoint, "ready": self.ready})
 
     def secret(self, name: str) -> pulumi.Output[str]:

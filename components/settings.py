@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from components.units import Bytes, Cpus, PortNumber
+from components.units import Bytes, Count, Cpus, PortNumber
 
 
 def _dashed(name: str) -> str:
@@ -19,6 +19,17 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=_dashed, populate_by_name=True)
 
 
+def _address(text: str) -> str:
+    if not 0 < int(text.rpartition(":")[2]) < 65536:
+        raise ValueError("write HOST:PORT with a port of 1 to 65535, for example host.docker.internal:11434")
+    return text
+
+
+Address = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:\d{1,5}$"), AfterValidator(_address)
+]
+
+
 class ServiceSettings(Strict):
     """Keys that every service understands."""
 
@@ -27,7 +38,27 @@ class ServiceSettings(Strict):
         Bytes | None, Field(description="Memory promised under pressure; half the limit if absent.")
     ] = None
     cpus: Annotated[Cpus | None, Field(description="CPU limit in cores; none if absent.")] = None
-    port: Annotated[PortNumber, Field(description="Port that the service listens on.")]
+    port: Annotated[
+        PortNumber | None, Field(description="Port that the service listens on; none if it listens on none.")
+    ] = None
     publish: Annotated[
         bool, Field(description="Reachable from the host's 127.0.0.1, at the same port number.")
     ] = False
+    external: Annotated[
+        Address | None,
+        Field(description="HOST:PORT where somebody else runs it; neighbours are led there."),
+    ] = None
+
+
+class Replicated(ServiceSettings):
+    """Keys of a service that may run several times."""
+
+    replicas: Annotated[
+        Count, Field(ge=1, le=64, description="How many of it run, each with these limits.")
+    ] = 1
+
+    @model_validator(mode="after")
+    def _published_once(self) -> Replicated:
+        if self.publish and self.replicas > 1:
+            raise ValueError("publish is for one: leave it out, and reach replicas by a route")
+        return self

@@ -13,12 +13,15 @@ from importlib import import_module
 from host.errors import HostError
 
 VERBS = {
+    "answers": "host.answers",
     "apply": "host.apply",
     "package": "host.packages.install",
     "ready": "host.containers.ready",
     "remove": "host.remove",
     "secret": "host.vault",
     "secret-files": "host.secret_files",
+    "source": "host.source",
+    "source-volume": "host.containers.source_volume",
     "supervisor": "host.managers.daemon",
     "volume-files": "host.containers.volume_files",
     "volume-prune": "host.containers.config_volumes",

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from components.facts import HostFacts
-from host import notes
+from host import gpus, notes, source
 
 
 def data_root() -> str:
@@ -87,8 +87,17 @@ def busy_ports(ports: Iterable[int], stack: str, root: Path, *, containers: bool
 
 def _digest(path: str) -> str | None:
     try:
+        if Path(path).is_dir():
+            return source.digest(Path(path))
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
     except OSError:
+        return None
+
+
+def _text(path: str) -> str | None:
+    try:
+        return Path(path).read_text()
+    except (OSError, ValueError):
         return None
 
 
@@ -122,5 +131,7 @@ def measure(ports: Iterable[int], stack: str, data: str | None, *, containers: b
         user=getpass.getuser(),
         home=str(Path.home()),
         digest=_digest,
+        text=_text,
+        gpus=gpus.found(),
         busy_ports=busy_ports(ports, stack, Path(data or f"{root}/{stack}"), containers=containers),
     )

@@ -54,11 +54,12 @@ def planned(stack: str) -> DeploymentPlan:
     """What a deployment would run on this host. Raises ``ConfigurationError`` with every problem."""
     from components.config import load_stack_config
     from components.plan import build_plan
+    from components.replicas import listening
     from components.runtimes import runtime_for
     from host.facts import measure
 
     config = load_stack_config(values(stack))
-    ports = [settings.port for settings in config.services.values()]
+    ports = listening(config)
     facts = measure(ports, stack, config.data, containers=config.runtime == "docker")
     return build_plan(config, facts, runtime_for(config, facts, stack), stack)
 

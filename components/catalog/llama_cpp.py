@@ -41,7 +41,7 @@ IMAGE = Image(
 PACKAGE = Package(
     programs=("llama-server",),
     brew=("llama.cpp",),
-    installer=f"https://github.com/ggml-org/llama.cpp/releases/download/{BUILD}/llama-{BUILD}-bin-ubuntu-{{arch}}.tar.gz"
+    installer=f"https://github.com/ggml-org/llama.cpp/releases/download/{BUILD}/llama-{BUILD}-bin-ubuntu-{{cpu}}.tar.gz"
     "#sha256=c150306eb16b5ab696f76a8bdf810c35fd98a24e82158742e6fa28f420ff8410,"
     "4aeda6fe68831547e49b7fa87607383ca5352b3d72ca5f70d52ed265f58c131f",
     cmake="llama-cpp",

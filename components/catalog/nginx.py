@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from math import ceil
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -88,17 +88,30 @@ def requests(settings: Settings) -> Requests:
     )
 
 
+def _routes(context: Context) -> list[dict[str, Any]]:
+    """Every prefix with whatever answers behind it: one service, or all replicas of one."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, route in context.routes():
+        declared = context.declared(name)
+        item = found.setdefault(
+            route.prefix,
+            {
+                "route": route,
+                # Where names are asked for again, one name stands for all replicas.
+                "endpoint": context.endpoint(declared, route.port),
+                "servers": [],
+                # Found when nginx starts, for its address stays.
+                "once": context.resolver is None or context.endpoint(declared, route.port).fixed,
+                "upstream": declared if route.port is None else f"{declared}-{route.port}",
+            },
+        )
+        item["servers"].append(context.endpoint(name, route.port))
+    return list(found.values())
+
+
 def spec(settings: Settings, context: Context) -> ServiceSpec:
     """One nginx that leads to every route of the stack."""
-    routes = [
-        {
-            "service": name,
-            "route": route,
-            "endpoint": context.endpoint(name, route.port),
-            "upstream": name if route.port is None else f"{name}-{route.port}",
-        }
-        for name, route in context.routes()
-    ]
+    routes = _routes(context)
     bind = context.bind(settings.address if settings.publish else "127.0.0.1")
     host = f"[{bind}]" if ":" in bind else bind
     tls = certificate(settings, context.service)
@@ -157,6 +170,6 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
             *(Port(name=f"status-{number}", number=number) for number in status_ports),
         ),
         files=(ConfigFile(path=context.path("nginx.conf"), content=configuration), *secret_files),
-        needs=tuple(dict.fromkeys(item["service"] for item in routes)),
+        needs=tuple(dict.fromkeys(name for name, _ in context.routes())),
         check=("nginx", "-t", "-q", "-e", "stderr", "-c", context.path("nginx.conf")),
     )

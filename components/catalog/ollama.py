@@ -9,10 +9,11 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from components.context import Context
+from components.context import Context, Endpoint
 from components.models import GIB, MIB, Footprint, declared, footprint
 from components.settings import ServiceSettings, Strict
 from components.spec import (
+    Client,
     HealthCheck,
     Image,
     Package,
@@ -120,6 +121,11 @@ def requests(settings: Settings) -> Requests:
     return Requests(routes=(api,), probes=(Probe(path="/api/version"),))
 
 
+def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+    """``OLLAMA_HOST``, as Ollama's own clients read it."""
+    return Client(network="backend", env={"OLLAMA_HOST": f"http://{endpoint}"})
+
+
 def _tasks(settings: Settings) -> tuple[Task, ...]:
     pulls = [
         Task(
@@ -142,6 +148,16 @@ def _tasks(settings: Settings) -> tuple[Task, ...]:
         if model.preload
     ]
     return (*pulls, *preloads)
+
+
+def _held(settings: Settings) -> list[str]:
+    """What keeps the models within their memory, whatever the runtime enforces."""
+    if not any(model.footprint for model in settings.models):
+        return []
+    return [
+        f"its models stay within {format_bytes(memory_needed(settings))}: at most {settings.max_loaded} "
+        f"loaded, {settings.parallel} requests each, let go when idle for {settings.keep_alive} s"
+    ]
 
 
 def spec(settings: Settings, context: Context) -> ServiceSpec:
@@ -181,5 +197,8 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         ports=(Port(name="http", number=settings.port, publish=settings.publish),),
         volumes=(Volume(name="data", path=context.places.data),),
         tasks=_tasks(settings),
-        notes=tuple(f"{name}: size unknown, not in the memory budget; declare weights" for name in unknown),
+        notes=(
+            *_held(settings),
+            *(f"{name}: size unknown, not in the memory budget; declare weights" for name in unknown),
+        ),
     )

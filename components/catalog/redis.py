@@ -9,23 +9,26 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.context import Context
+from components.context import Context, Endpoint
 from components.rendering import render
-from components.settings import ServiceSettings
+from components.settings import ServiceSettings, Strict
+from components.signals import QUEUE_KEY, Queue
 from components.spec import (
+    Client,
     ConfigFile,
     HealthCheck,
     Image,
     Package,
     Port,
     Process,
+    Requests,
     Resources,
     SecretRef,
     Security,
     ServiceSpec,
     Volume,
 )
-from components.units import Bytes, PortNumber
+from components.units import Bytes, Count, PortNumber
 
 IMAGE = Image(repository="redis", tag="8.2.3-bookworm")
 PACKAGE = Package(
@@ -35,6 +38,16 @@ Policy = Literal[
     "noeviction", "allkeys-lru", "allkeys-lfu", "allkeys-random",
     "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl",
 ]  # fmt: skip
+
+
+class Watched(Strict):
+    """A list that work waits in; services of the stack declare their own."""
+
+    key: Annotated[str, Field(pattern=QUEUE_KEY, description="Name of the list.")]
+    db: Annotated[Count, Field(ge=0, le=15, description="Number of the database that it is in.")] = 0
+    depth: Annotated[
+        Count, Field(ge=0, description="More waiting than this for five minutes is an alert.")
+    ] = 100
 
 
 class Settings(ServiceSettings):
@@ -49,6 +62,39 @@ class Settings(ServiceSettings):
         Literal["aof", "rdb", "none"],
         Field(description="aof loses at most one second, rdb minutes, none everything."),
     ] = "aof"
+    queues: Annotated[
+        tuple[Watched, ...], Field(description="Queues of your own programs to watch, with a redis-exporter.")
+    ] = ()
+
+
+def requests(settings: Settings) -> Requests:
+    """That the queues of the owner's own programs be watched."""
+    return Requests(
+        queues=tuple(
+            Queue(service="$service", key=queue.key, db=queue.db, depth=queue.depth)
+            for queue in settings.queues
+        )
+    )
+
+
+def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+    """``REDIS_HOST`` and ``REDIS_PORT``; with the password in it, ``REDIS_URL``."""
+    return Client(
+        network="data",
+        env={
+            "REDIS_HOST": endpoint.host,
+            "REDIS_PORT": str(endpoint.port),
+            # Whoever comes when all connections are taken waits, and is not refused.
+            "REDIS_CONNECTION_POOL_CLASS": "BlockingConnectionPool",
+        },
+        secret_env={
+            "REDIS_PASSWORD": "@@redis@@",
+            "REDIS_URL": f"redis://:@@redis@@@{endpoint}/0",
+        },
+        secrets={"redis": SecretRef(name=name)},
+        url="REDIS_URL",
+        pool={"connections": "REDIS_MAX_CONNECTIONS"},
+    )
 
 
 def maxmemory(settings: Settings) -> int:
@@ -98,7 +144,11 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
             ConfigFile(path=context.path("redis.conf"), content=configuration),
             ConfigFile(
                 path=context.secret_path("users.acl"),
-                content=render("redis/users.acl.j2", watch=watch),
+                content=render(
+                    "redis/users.acl.j2",
+                    watch=watch,
+                    queues=[queue for queue in context.queues() if queue.service == context.service],
+                ),
                 secrets={"password": password} | ({"watch": watch.password} if watch else {}),
             ),
             ConfigFile(

@@ -6,14 +6,16 @@ Reference: https://www.pulumi.com/registry/packages/docker/api-docs/container/
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import pulumi
 import pulumi_docker as docker
 
 from components.context import Places
-from components.spec import HealthCheck, ServiceSpec
+from components.external import GATEWAY
+from components.schedules import kept
+from components.spec import ServiceSpec
 
 MIB = 1024**2
 PLACES = Places(
@@ -21,7 +23,9 @@ PLACES = Places(
     secrets="/run/hearth-secrets",
     data="/var/lib/hearth",
     run="/run/hearth",
+    source="/opt/hearth",
 )
+NO_NEW_PRIVILEGES = "no-new-privileges:true"
 T = TypeVar("T")
 
 
@@ -47,15 +51,41 @@ def go_duration(seconds: int) -> str:
     return f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
-def health_test(health: HealthCheck) -> list[str]:
-    """Docker's ``CMD`` or ``CMD-SHELL`` form. Images bring curl or wget, not always both."""
-    if health.argv or health.http is None:
-        return ["CMD", *health.argv]
+def in_image(spec: ServiceSpec, argv: Sequence[str]) -> list[str]:
+    """``argv`` with the service's own program where its image keeps it."""
+    if not argv:
+        return []
+    program, *rest = argv
+    here = (spec.image.program if spec.image else None) or spec.process.in_image
+    return [here if here and program == spec.process.argv[0] else program, *rest]
+
+
+def command_line(spec: ServiceSpec) -> list[str]:
+    """What the container runs: the process, or what runs it at its times where it has a schedule."""
+    argv = in_image(spec, spec.process.argv)
+    return kept(argv, PLACES, "keep") if spec.schedule else argv
+
+
+def health_test(spec: ServiceSpec) -> list[str]:
+    """Docker's ``CMD`` or ``CMD-SHELL`` form; empty where there is nothing to ask.
+
+    Images bring curl or wget, not always both.
+    """
+    health = spec.health
+    if health.argv:
+        return ["CMD", *in_image(spec, health.argv)]
+    if health.http is None:
+        return []
     url = shlex.quote(health.http)
     return [
         "CMD-SHELL",
         f"curl -fsSk -o /dev/null {url} || wget -q --no-check-certificate -O /dev/null {url}",
     ]
+
+
+def extra_hosts(spec: ServiceSpec) -> dict[str, str]:
+    """Names that only the container is told: the host itself, where the service must reach it."""
+    return {GATEWAY: "host-gateway"} if GATEWAY in spec.outside else {}
 
 
 def tmpfs(spec: ServiceSpec) -> dict[str, str]:
@@ -79,22 +109,24 @@ def container_arguments(
     """
     delivered = {"generation": generation} if generation is not None else {}
     resources = spec.resources
+    test = health_test(spec)
     memory = resources.memory // MIB
     reservation = (resources.reservation or resources.memory // 2) // MIB
-    program, *rest = spec.process.argv
+    program, rest = command_line(spec)[:1], command_line(spec)[1:]
+    # By the second name any one of the replicas is reached.
+    aliases = [spec.name, *([spec.replica_of] if spec.replica_of else [])]
     return {
         "name": f"{stack}-{spec.name}",
         "hostname": spec.name,
         "image": image.image_id,
-        "entrypoints": [spec.image.program or program],
-        "command": rest,
+        "entrypoints": program or None,
+        "command": rest or None,
         "envs": [f"{key}={value}" for key, value in sorted(spec.process.env.items())],
         "user": f"{spec.security.uid}:{spec.security.uid}",
         "read_only": spec.security.read_only_root,
         "capabilities": docker.ContainerCapabilitiesArgs(
             drops=["ALL"], adds=[f"CAP_{name}" for name in spec.security.capabilities]
         ),
-        "security_opts": ["no-new-privileges:true"],
         "tmpfs": tmpfs(spec),
         "memory": memory,
         # Equal to memory: no swap on top of the limit.
@@ -107,16 +139,23 @@ def container_arguments(
         "stop_timeout": spec.process.stop_seconds,
         "destroy_grace_seconds": spec.process.stop_seconds,
         "log_driver": "json-file",
-        "log_opts": {"max-size": "10m", "max-file": "3"},
+        # With the labels in each line, whoever ships it need not ask the daemon whose it is.
+        "log_opts": {"max-size": "10m", "max-file": "3", "labels": "hearth.stack,hearth.service"},
         "healthcheck": docker.ContainerHealthcheckArgs(
-            tests=health_test(spec.health),
+            tests=test,
             interval=go_duration(spec.health.interval),
             timeout=go_duration(spec.health.timeout),
             retries=spec.health.retries,
             start_period=go_duration(spec.health.start_period),
-        ),
+        )
+        if test
+        else None,
+        "hosts": [
+            docker.ContainerHostArgs(host=host, ip=address) for host, address in extra_hosts(spec).items()
+        ]
+        or None,
         "networks_advanced": [
-            docker.ContainerNetworksAdvancedArgs(name=networks[name].name, aliases=[spec.name])
+            docker.ContainerNetworksAdvancedArgs(name=networks[name].name, aliases=aliases)
             for name in sorted(spec.networks)
         ],
         "ports": [
@@ -127,6 +166,10 @@ def container_arguments(
         "volumes": [
             docker.ContainerVolumeArgs(volume_name=name, container_path=path, read_only=read_only)
             for name, (path, read_only) in sorted(mounts.items(), key=lambda item: item[1])
+        ]
+        + [
+            docker.ContainerVolumeArgs(host_path=mount.source, container_path=mount.path, read_only=True)
+            for mount in spec.security.host_mounts
         ],
         "labels": label_list(docker.ContainerLabelArgs, labels(stack, spec.name, **delivered)),
     }

@@ -15,8 +15,10 @@ from typing import Any
 import pulumi
 
 from components.commands import call, command
+from components.context import Logs
 from components.runtimes.base import Capability, Stack
-from components.runtimes.native import NativeService
+from components.runtimes.native import NativeService, log_files
+from components.schedules import calendar_intervals
 
 # What Redis wants for its 10000 clients and some; an agent would get 256 (launchctl limit maxfiles).
 _FILES = 10240
@@ -62,10 +64,7 @@ class LaunchdUnits:
             "WorkingDirectory": service.directory,
             "StandardOutPath": log,
             "StandardErrorPath": log,
-            "RunAtLoad": True,
-            "KeepAlive": True,
-            # Seconds between two starts; 10 if absent, which a health gate would have to wait for.
-            "ThrottleInterval": 1,
+            **_starts(service),
             "ExitTimeOut": process.stop_seconds,
             # Somebody waits for every answer; other kinds have their CPU and disk throttled.
             "ProcessType": "Interactive",
@@ -77,6 +76,14 @@ class LaunchdUnits:
         if self.scope == "system":
             values["UserName"] = service.account
         return plistlib.dumps(values).decode()
+
+    def beside(self, service: NativeService) -> dict[str, str]:
+        """Nothing."""
+        return {}
+
+    def logs(self, stack: Stack) -> Logs:
+        """The files named above."""
+        return log_files(stack)
 
     def prepare(self, stack: Stack, parent: pulumi.Resource) -> list[pulumi.Resource]:
         """The watchdog of the stack's memory limits; launchd itself runs already."""
@@ -91,9 +98,16 @@ class LaunchdUnits:
         ]
 
 
+def _starts(service: NativeService) -> dict[str, Any]:
+    if service.spec.schedule:
+        return {"StartCalendarInterval": calendar_intervals(service.spec.schedule.cron)}
+    # Seconds between two starts; 10 if absent, which a health gate would have to wait for.
+    return {"RunAtLoad": True, "KeepAlive": True, "ThrottleInterval": 1}
+
+
 def _arguments(service: NativeService) -> list[str]:
     signal = service.spec.process.stop_signal.removeprefix("SIG")
-    if signal == "TERM":
-        return service.argv
+    if signal == "TERM" or service.spec.schedule:
+        return service.command_line("once")
     # The word after the script is its $0, by which the shell names itself in messages.
     return ["/bin/sh", "-c", _STOP.format(signal=signal), service.spec.name, *service.argv]

@@ -13,12 +13,26 @@ from typing import Any, Protocol
 import pulumi
 
 from components.commands import call, command, document
-from components.context import Endpoint, Places
+from components.context import Endpoint, Logs, Places, Processes
 from components.runtimes.base import Capability, Stack
+from components.schedules import Keeper, kept
 from components.secrets import SecretStore
-from components.spec import ServiceSpec
+from components.spec import HostMount, Package, ServiceSpec
 
 LOOPBACK = "127.0.0.1"
+# Who is in it may read what every service logs. No account is called so: theirs have no underscore.
+LOG_GROUP = "hearth_logs"
+_NAME = "[a-z][a-z0-9-]*"
+
+
+def _places(base: str) -> Places:
+    return Places(
+        config=f"{base}/config",
+        secrets=f"{base}/secrets",
+        data=f"{base}/data",
+        run=f"{base}/run",
+        source=f"{base}/source",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,16 +49,31 @@ class NativeService:
         return f"{self.stack.root}/{self.spec.name}"
 
     @property
+    def package(self) -> Package:
+        """Where its programs come from. A plan without containers has refused a service that has none."""
+        assert self.spec.package is not None
+        return self.spec.package
+
+    @property
     def search_path(self) -> str:
         """``PATH`` of the process: the stack's own programs first."""
         return f"{self.stack.root}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
     @property
+    def places(self) -> Places:
+        """Its directories."""
+        return _places(self.directory)
+
+    @property
     def argv(self) -> list[str]:
         """Command line with the full path of its program."""
         program, *rest = self.spec.process.argv
-        own = program in self.spec.package.programs
+        own = program in self.package.programs
         return [f"{self.stack.root}/bin/{program}" if own else f"/bin/{program}", *rest]
+
+    def command_line(self, keeper: Keeper) -> list[str]:
+        """``argv``, or what runs it at its times where it has a schedule."""
+        return kept(self.argv, self.places, keeper) if self.spec.schedule else self.argv
 
     @property
     def environment(self) -> dict[str, str]:
@@ -66,8 +95,26 @@ class UnitRenderer(Protocol):
     def render(self, service: NativeService) -> str:
         """The unit's text."""
 
+    def beside(self, service: NativeService) -> dict[str, str]:
+        """Path to text of what the manager reads beside the unit."""
+
+    def logs(self, stack: Stack) -> Logs:
+        """Where what the services write to their standard output is read."""
+
     def prepare(self, stack: Stack, parent: pulumi.Resource) -> list[pulumi.Resource]:
         """What must run before any unit."""
+
+
+def log_files(stack: Stack) -> Logs:
+    """Each service's own directory of logs; without what a supervisor has rotated away."""
+    return Logs(
+        files=f"{stack.root}/*/log/*.log", service=f"^{_literal(stack.root)}/(?P<service>{_NAME})/log/"
+    )
+
+
+def _literal(path: str) -> str:
+    # Of what a path of a stack may have in it, only this is special in Go's regular expressions.
+    return path.replace(".", "[.]")
 
 
 def apply_document(service: NativeService, units: UnitRenderer) -> dict[str, Any]:
@@ -83,9 +130,12 @@ def apply_document(service: NativeService, units: UnitRenderer) -> dict[str, Any
         "account": service.account,
         "directories": [
             # What the process may write; the rest belongs to whoever deploys.
-            {"path": f"{directory}/{name}", "mode": "0700"}
-            for name in ("data", "run", "log")
+            *({"path": f"{directory}/{name}", "mode": "0700"} for name in ("data", "run")),
+            {"path": f"{directory}/log", "mode": "0750", "group": LOG_GROUP}
+            if service.stack.accounts
+            else {"path": f"{directory}/log", "mode": "0700"},
         ],
+        "groups": [LOG_GROUP] if service.stack.accounts and spec.security.reads_logs else [],
         "files": [
             {
                 "path": file.path,
@@ -94,14 +144,22 @@ def apply_document(service: NativeService, units: UnitRenderer) -> dict[str, Any
             }
             for file in spec.files
             if not file.secrets
+        ]
+        + [
+            {"path": path, "content": text, "mode": "0444"}
+            for path, text in sorted(units.beside(service).items())
         ],
         "check": list(spec.check),
         "unit": {"path": units.path(service), "content": units.render(service)},
         "environment_path": service.search_path,
         "env": service.environment,
-        "health": {key: value for key, value in health.items() if value not in ((), None)},
+        # What runs at set times is well while somebody keeps them.
+        "health": {}
+        if spec.schedule
+        else {key: value for key, value in health.items() if value not in ((), None)},
         "tasks": [asdict(task) for task in spec.tasks],
         "memory": spec.resources.memory,
+        **({"reservation": spec.resources.reservation} if spec.resources.reservation else {}),
         "ports": [port.number for port in spec.ports],
     }
 
@@ -112,6 +170,7 @@ class NativeRuntime:
     listen = LOOPBACK
     resolver: str | None = None
     containers = False
+    engine: tuple[HostMount, ...] = ()
 
     def __init__(self, stack: Stack, units: UnitRenderer) -> None:
         self.stack = stack
@@ -122,23 +181,47 @@ class NativeRuntime:
 
     def places(self, service: str) -> Places:
         """Directories below the stack's root."""
-        base = f"{self.stack.root}/{service}"
-        return Places(
-            config=f"{base}/config", secrets=f"{base}/secrets", data=f"{base}/data", run=f"{base}/run"
-        )
+        return _places(f"{self.stack.root}/{service}")
 
     def endpoint(self, service: str, port: int) -> Endpoint:
         """Loopback, whatever the service."""
         return Endpoint(LOOPBACK, port)
+
+    def data(self, service: str) -> tuple[str, str]:
+        """Its directory."""
+        return "--data", self.places(service).data
 
     def service(self, spec: ServiceSpec) -> NativeService:
         """``spec`` on this host."""
         account = f"hearth-{spec.name}" if self.stack.accounts else self.stack.account
         return NativeService(spec=spec, stack=self.stack, account=account)
 
+    @property
+    def logs(self) -> Logs:
+        """Where the supervisor puts what they write."""
+        return self.units.logs(self.stack)
+
+    @property
+    def processes(self) -> Processes:
+        """By the service's directory in their command lines, else by their program."""
+        root = _literal(self.stack.root)
+        own = f"{root}/(?P<service>{_NAME})/(config|secrets|data|run)\\b"
+        return Processes(patterns=(own, f"{root}/bin/(?P<service>[^ ]+)"))
+
     def prepare(self, parent: pulumi.Resource, networks: Sequence[str]) -> list[pulumi.Resource]:
         """The supervisor, where the host has none of its own."""
         return self.units.prepare(self.stack, parent)
+
+    def _source(self, service: NativeService, parent: pulumi.Resource) -> pulumi.Resource:
+        """The owner's directory, as the service's account reads it."""
+        source = service.spec.source
+        assert source is not None
+        return command(
+            f"{service.spec.name}-source",
+            parent=parent,
+            create=call("source"),
+            stdin=document({**asdict(source), "home": service.directory, "account": service.account}),
+        )
 
     def realise(
         self,
@@ -149,14 +232,18 @@ class NativeRuntime:
     ) -> pulumi.Resource:
         """Programs, secret files, then the service itself, which answers when this is created."""
         service = self.service(spec)
+        assert spec.package is not None
+        copied = [self._source(service, parent)] if spec.source else []
         package = command(
             f"{spec.name}-package",
             parent=parent,
             create=call("package"),
-            stdin=document({"root": self.stack.root, "name": spec.name, **asdict(spec.package)}),
+            stdin=document({"root": self.stack.root, "name": spec.name, **asdict(service.package)}),
+            # What a directory requires is written in it.
+            after=copied,
         )
         values = apply_document(service, self.units)
-        needed = [package, *after]
+        needed = [*copied, package, *after]
         secret_files = [file for file in spec.files if file.secrets]
         generation: pulumi.Output[str] | None = None
         if secret_files:

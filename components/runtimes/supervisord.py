@@ -12,8 +12,9 @@ import unicodedata
 import pulumi
 
 from components.commands import call, command
+from components.context import Logs
 from components.runtimes.base import Capability, Stack
-from components.runtimes.native import NativeService
+from components.runtimes.native import NativeService, log_files
 
 _LOG_BYTES = 10 * 1024**2
 _LOG_COPIES = 3
@@ -72,7 +73,7 @@ class SupervisordUnits:
         process = service.spec.process
         log = f"{service.directory}/log/{service.spec.name}.log"
         lines = {
-            "command": " ".join(_word(word) for word in service.argv),
+            "command": " ".join(_word(word) for word in service.command_line("keep")),
             "directory": _escaped(service.directory),
             "environment": _environment({"HOME": service.directory, **service.environment}),
             "user": service.account,
@@ -92,6 +93,14 @@ class SupervisordUnits:
         }
         body = "".join(f"{key}={value}\n" for key, value in lines.items() if value is not None)
         return f"; written by Hearth; changes made here are replaced\n[program:{service.spec.name}]\n{body}"
+
+    def beside(self, service: NativeService) -> dict[str, str]:
+        """Nothing."""
+        return {}
+
+    def logs(self, stack: Stack) -> Logs:
+        """The files named above."""
+        return log_files(stack)
 
     def prepare(self, stack: Stack, parent: pulumi.Resource) -> list[pulumi.Resource]:
         """The supervisor itself."""

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import pulumi
 
+from components.context import Logs
 from components.runtimes.base import Capability, Stack
 from components.runtimes.native import NativeService
+from components.schedules import on_calendar
 
 Setting = str | tuple[str, ...] | None
 """A directive's value; a tuple is one line for each item, None leaves the directive out."""
@@ -88,6 +90,13 @@ def _assignment(key: str, value: str) -> str:
     return f'"{_escaped(f"{key}={value}")}"'
 
 
+def _text(sections: dict[str, dict[str, Setting]]) -> str:
+    parts = []
+    for section, lines in sections.items():
+        parts.append(f"[{section}]\n" + "".join(_lines(key, value) for key, value in lines.items()))
+    return "# written by Hearth; changes made here are replaced\n" + "\n".join(parts)
+
+
 class SystemdUnits:
     """One service unit a service; limits are the kernel's."""
 
@@ -105,8 +114,21 @@ class SystemdUnits:
         return f"hearth-{stack.name}-{service}.service"
 
     def path(self, service: NativeService) -> str:
-        """In the manager's own directory."""
-        return f"{self._directory}/{self.unit(service.stack, service.spec.name)}"
+        """In the manager's own directory: the service, or the timer that starts it."""
+        unit = self.unit(service.stack, service.spec.name)
+        if service.spec.schedule:
+            unit = f"{unit.removesuffix('.service')}.timer"
+        return f"{self._directory}/{unit}"
+
+    def beside(self, service: NativeService) -> dict[str, str]:
+        """The service that a timer starts."""
+        if not service.spec.schedule:
+            return {}
+        return {f"{self._directory}/{self._job(service)}": self._service(service)}
+
+    def _job(self, service: NativeService) -> str:
+        # No service of a stack has a dot in its name.
+        return f"{self.unit(service.stack, service.spec.name).removesuffix('.service')}.job.service"
 
     def _limits(self, service: NativeService) -> dict[str, str]:
         resources = service.spec.resources
@@ -141,6 +163,10 @@ class SystemdUnits:
         if "egress" in spec.networks:
             # It fetches from outside, so it may speak to any address.
             del lines["IPAddressDeny"], lines["IPAddressAllow"]
+        if spec.security.sees_processes:
+            lines["ProtectProc"] = "default"
+        if spec.security.reads_logs:
+            lines["SupplementaryGroups"] = "systemd-journal"
         if spec.resources.gpu_memory:
             # A private /dev has no GPU in it.
             del lines["PrivateDevices"]
@@ -149,6 +175,25 @@ class SystemdUnits:
 
     def render(self, service: NativeService) -> str:
         """The unit's text."""
+        return self._timer(service) if service.spec.schedule else self._service(service)
+
+    def _timer(self, service: NativeService) -> str:
+        assert service.spec.schedule is not None
+        return _text(
+            {
+                "Unit": {
+                    "Description": f"Times of {service.spec.description} of Hearth stack {service.stack.name}"
+                },
+                "Timer": {
+                    "OnCalendar": on_calendar(service.spec.schedule.cron),
+                    "AccuracySec": "1s",
+                    "Unit": self._job(service),
+                },
+                "Install": {"WantedBy": "timers.target"},
+            }
+        )
+
+    def _service(self, service: NativeService) -> str:
         spec, process = service.spec, service.spec.process
         needs = " ".join(self.unit(service.stack, name) for name in spec.needs)
         unit: dict[str, Setting] = {
@@ -158,16 +203,16 @@ class SystemdUnits:
             "StartLimitIntervalSec": "0",
         }
         body: dict[str, Setting] = {
-            "Type": "exec",
-            "ExecStart": " ".join(_quoted(word) for word in service.argv),
+            "Type": "oneshot" if spec.schedule else "exec",
+            "ExecStart": " ".join(_quoted(word) for word in service.command_line("once")),
             # The one path that is taken to the end of its line: quotes would belong to it.
             "WorkingDirectory": service.directory.replace("%", "%%"),
             "User": service.account if self.scope == "system" else None,
             "Environment": " ".join(
                 _assignment(key, value) for key, value in sorted(service.environment.items())
             ),
-            "Restart": "always",
-            "RestartSec": "1",
+            "Restart": None if spec.schedule else "always",
+            "RestartSec": None if spec.schedule else "1",
             "KillSignal": process.stop_signal,
             "KillMode": "mixed",
             "TimeoutStopSec": str(process.stop_seconds),
@@ -178,14 +223,15 @@ class SystemdUnits:
         sections: dict[str, dict[str, Setting]] = {
             "Unit": unit,
             "Service": body,
-            "Install": {"WantedBy": target},
         }
-        text = "# written by Hearth; changes made here are replaced\n"
-        for section, lines in sections.items():
-            text += f"[{section}]\n"
-            text += "".join(_lines(key, value) for key, value in lines.items())
-            text += "\n"
-        return text.rstrip("\n") + "\n"
+        if not spec.schedule:
+            sections["Install"] = {"WantedBy": target}
+        return _text(sections)
+
+    def logs(self, stack: Stack) -> Logs:
+        """The journal, which has a field of its own for the units of a user's manager."""
+        field = "_SYSTEMD_UNIT" if self.scope == "system" else "_SYSTEMD_USER_UNIT"
+        return Logs(units=field, service=f"^{self.unit(stack, '(?P<service>.+)')}$")
 
     def prepare(self, stack: Stack, parent: pulumi.Resource) -> list[pulumi.Resource]:
         """Nothing: the manager runs already."""

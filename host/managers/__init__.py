@@ -47,6 +47,10 @@ class Manager(Protocol):
         """Stop the process, wait for its end, and remove its unit. Fine when there is none."""
         ...
 
+    def run_now(self) -> None:
+        """Start what runs at set times, without waiting for its end; fine when it runs already."""
+        ...
+
     def log(self, lines: int) -> list[str]:
         """The last lines that the manager kept, oldest first; may be empty."""
         ...

@@ -6,6 +6,7 @@ Subcommands, domains and their peculiarities: launchctl(1).
 from __future__ import annotations
 
 import os
+import plistlib
 import re
 import subprocess
 import time
@@ -51,11 +52,13 @@ class Launchd:
             raise HostError(self._unreachable(output))
 
     def status(self) -> Status:
-        """Running when it has a process. A loaded job without one is started again by ``KeepAlive``."""
+        """Running when it has a process. A loaded job without one is started again by ``KeepAlive``, or
+        at its time: then launchd keeps that, which is all there is to ask for.
+        """
         shown = self.shown()
         if shown is None:
             return Status(State.STOPPED, f"launchd has no {self.unit.stem} in {self.domain}")
-        running = shown.get("state") == "running"
+        running = shown.get("state") == "running" or self._scheduled()
         return Status(State.RUNNING if running else State.STARTING, attempt=int(shown.get("runs", 0)))
 
     def restart(self) -> None:
@@ -71,8 +74,14 @@ class Launchd:
             if code != IO_ERROR or time.monotonic() > deadline:
                 raise HostError(f"launchctl bootstrap {self.domain} {self.unit}: {output}")
             time.sleep(0.5)
+        if self._scheduled():
+            return
         # RunAtLoad has started it already, or was put off ("pended nondemand spawn"); asked for, it starts
         # now. Refused where it is just being started, so what comes of it is for ``status`` to say.
+        _call("kickstart", self.target)
+
+    def run_now(self) -> None:
+        """Start the job beside its times."""
         _call("kickstart", self.target)
 
     def kick(self) -> None:
@@ -97,6 +106,10 @@ class Launchd:
             raise HostError(self._unreachable(output))
         # One tab deep: deeper blocks, of sockets or coalitions, have a state of their own.
         return dict(re.findall(r"^\t(\w[^\t\n]*?) = (.*)$", output, re.MULTILINE))
+
+    def _scheduled(self) -> bool:
+        data = files.read(self.unit)
+        return data is not None and "StartCalendarInterval" in plistlib.loads(data)
 
     def _unload(self) -> None:
         """Returns once launchd has let go of it: ``bootout`` may return before that."""

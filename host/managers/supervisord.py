@@ -77,6 +77,14 @@ class Supervisord:
         with _ignoring(CANT_REREAD):
             server.reloadConfig()
 
+    def run_now(self) -> None:
+        """Ask the script that keeps the time."""
+        for process in self._processes(daemon.require(self.root)):
+            try:
+                daemon.require(self.root).signalProcess(f"{process['group']}:{process['name']}", "USR1")
+            except Fault as fault:
+                raise HostError(f"supervisord: {fault.faultString}") from fault
+
     def log(self, lines: int) -> list[str]:
         """supervisord's own lines about this service: why it could not even be spawned."""
         data = files.read(self.root / "supervisor" / "supervisord.log") or b""

@@ -19,10 +19,18 @@ STOP_SECONDS = 180
 
 @dataclass(frozen=True)
 class Systemd:
-    """``unit`` is the unit's file; its name is the unit's name. ``scope`` is ``user`` or ``system``."""
+    """``unit`` is the unit's file; its name is the unit's name. ``scope`` is ``user`` or ``system``.
+
+    The unit of what runs at set times is its timer, which counts as running while it keeps the time.
+    """
 
     unit: Path
     scope: str
+
+    @property
+    def job(self) -> str:
+        """The unit whose process it is: of a timer, the one that it starts."""
+        return f"{self.unit.stem}.job.service" if self.unit.suffix == ".timer" else self.unit.name
 
     def wake(self) -> None:
         """Nothing to do: the manager is there before anybody logs in, or cannot be reached."""
@@ -33,7 +41,7 @@ class Systemd:
         state, restarts = shown["ActiveState"], int(shown.get("NRestarts") or 0)
         if state in ("activating", "active", "reloading"):
             return Status(State.RUNNING if state == "active" else State.STARTING, attempt=restarts)
-        why = f"{self.unit.name} is {state} ({shown['Result']}, exit status {shown['ExecMainStatus']})"
+        why = f"{self.unit.name} is {state} ({shown['Result']}, exit status {shown.get('ExecMainStatus')})"
         return Status(State.STOPPED, why, restarts)
 
     def restart(self) -> None:
@@ -49,15 +57,22 @@ class Systemd:
         """Stop and disable the unit, remove its file."""
         if self._show()["LoadState"] != "not-found" or self.unit.exists():
             self._call("stop", self.unit.name, seconds=STOP_SECONDS, tolerant=not self.unit.exists())
+            if self.job != self.unit.name:
+                self._call("stop", self.job, seconds=STOP_SECONDS, tolerant=True)
             self._call("disable", "--quiet", self.unit.name, tolerant=True)
             self._call("reset-failed", self.unit.name, tolerant=True)
         if self.unit.exists():
             files.remove(self.unit)
             self._call("daemon-reload")
 
+    def run_now(self) -> None:
+        """Start the job beside its times."""
+        self._call("reset-failed", self.job, tolerant=True)
+        self._call("start", "--no-block", self.job)
+
     def log(self, lines: int) -> list[str]:
         """The last lines in the journal; none where there is no journal."""
-        flag = ["--user-unit" if self.scope == "user" else "--unit", self.unit.name]
+        flag = ["--user-unit" if self.scope == "user" else "--unit", self.job]
         try:
             done = subprocess.run(
                 ["journalctl", "--quiet", "--no-pager", "--output=cat", f"--lines={lines}", *flag],

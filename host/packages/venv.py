@@ -11,11 +11,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+from host import files
 from host.packages import search, unpacked
 from host.packages.request import Request, Unavailable
 from host.stdin import progress
 
 OLDEST = (3, 11)
+PYTHON = "hearth-python"
+"""The environment's Python, also through a link from elsewhere, where ``python`` itself would not know it."""
+_PYTHON = b"""#!/bin/sh
+exec "$(dirname -- "$(realpath -- "$0")")/python" "$@"
+"""
 
 
 def provide(request: Request) -> dict[str, Path]:
@@ -24,7 +30,11 @@ def provide(request: Request) -> dict[str, Path]:
     Raises ``Unavailable`` without a fit Python, or with the last words of the installer.
     """
     python = interpreter()
-    ingredients = [python, *request.venv, *(text for item in request.scripts.items() for text in item)]
+    ingredients = [
+        python,
+        *map(_content, request.venv),
+        *(text for item in request.scripts.items() for text in item),
+    ]
     digest = hashlib.sha256("\n".join(ingredients).encode()).hexdigest()[:12]
     target = unpacked.target(request, digest)
     if not target.is_dir():
@@ -33,6 +43,7 @@ def provide(request: Request) -> dict[str, Path]:
             # Its scripts find their interpreter from where they lie: it is moved when it is whole.
             _uv("venv", "--relocatable", "--allow-existing", "--python", python, str(directory))
             _uv("pip", "install", "--python", str(directory / "bin" / "python"), *request.venv)
+            files.write(directory / "bin" / PYTHON, _PYTHON, mode=0o755)
             for name, source in request.scripts.items():
                 _script(directory, name, source)
     programs = {
@@ -42,6 +53,16 @@ def provide(request: Request) -> dict[str, Path]:
     if absent:
         raise Unavailable(f"{', '.join(request.venv)} brings no {', '.join(absent)}")
     return programs
+
+
+def _content(requirement: str) -> str:
+    """A file of requirements counts by what is in it, wherever it lies."""
+    if not requirement.startswith("/"):
+        return requirement
+    found = files.read(Path(requirement))
+    if found is None:
+        raise Unavailable(f"there is no file {requirement}")
+    return found.decode()
 
 
 def _script(directory: Path, name: str, source: str) -> None:

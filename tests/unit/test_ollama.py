@@ -123,7 +123,13 @@ def test_without_models_it_still_has_room() -> None:
 
 def test_two_operations_with_two_models_that_are_loaded_from_the_start() -> None:
     models = [{"name": name, "preload": True} for name in ("llama2:7b", "codellama:7b")]
-    settings = {"parallel": 2, "max_loaded": 2, "load_timeout": "10m", "keep_alive": "5m", "context_length": 2048}
+    settings = {
+        "parallel": 2,
+        "max_loaded": 2,
+        "load_timeout": "10m",
+        "keep_alive": "5m",
+        "context_length": 2048,
+    }
     spec = ollama(models=models, **settings)
     told = {key.removeprefix("OLLAMA_"): value for key, value in spec.process.env.items()}
     assert (told["NUM_PARALLEL"], told["MAX_LOADED_MODELS"]) == ("2", "2")
