@@ -19,14 +19,15 @@ USER = 1000
 
 
 def stock(store: Path, source: Path, spec: ServiceSpec) -> set[Path]:
-    """Fill the formula of a service below ``store``. Returns where the system has the same programs."""
+    """Fill the formulae of a service below ``store``. Returns where the system has the same programs."""
     request = {"root": str(source), "name": spec.name, **asdict(spec.package)}
     subprocess.run(
         [sys.executable, "-m", "host", "package"], cwd=PROJECT, input=json.dumps(request), text=True,
         check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
+    for formula in spec.package.brew:
+        (store / formula / "bin").mkdir(parents=True)
     directory = store / spec.package.brew[0] / "bin"
-    directory.mkdir(parents=True)
     for program in spec.package.programs:
         found = (source / "bin" / program).resolve()
         if source in found.parents:
