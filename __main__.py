@@ -16,7 +16,7 @@ def main() -> None:
     try:
         config = load_stack_config(stack_values())
         ports = [settings.port for settings in config.services.values()]
-        facts = measure(ports, stack, config.data, containers=config.runtime == "docker")
+        facts = measure(ports, stack, config.data, containers=config.containers)
         platform = Platform.deploy(stack, config, facts)
     except ConfigurationError as error:
         raise RunError(str(error)) from None

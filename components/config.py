@@ -24,7 +24,8 @@ _IMAGE = re.compile(
     r"[\w.-]+(:\d+)?(/[\w.-]+)*(:[\w.-]*\d[\w.-]*(@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})"
 )
 Name = Annotated[str, Field(pattern=_NAME.pattern)]
-RuntimeName = Literal["docker", "launchd", "supervisord", "systemd"]
+RuntimeName = Literal["docker", "launchd", "supervisord", "swarm", "systemd"]
+CONTAINERS = ("docker", "swarm")
 
 
 class HostBudget(Strict):
@@ -109,6 +110,11 @@ class LaunchdSettings(Strict):
 class StackConfig(Strict):
     """A whole stack."""
 
+    @property
+    def containers(self) -> bool:
+        """Whether services run as containers."""
+        return self.runtime in CONTAINERS
+
     runtime: Annotated[RuntimeName, Field(description="How services run.")]
     host: Annotated[HostBudget, Field(description="What may be spent here.")] = HostBudget()
     services: Annotated[
@@ -141,6 +147,7 @@ _RESERVED = ("bin", "packages", "secrets", "supervisor", "watchdog")
 # Endings by which the resources of one service are told apart: as a name they would be another's.
 _ENDINGS = (
     "-answers", "-config", "-container", "-data", "-files", "-image", "-package", "-ready", "-secrets",
+    "-service",
 )  # fmt: skip
 
 

@@ -25,7 +25,6 @@ from components.plan_checks import (
     check_routes,
     check_secrets,
 )
-from components.runtimes import confinement
 from components.runtimes.base import Capability, Runtime
 from components.spec import Requests, ServiceSpec
 
@@ -134,8 +133,7 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
     }
     specs, problems = _described(config, runtime, stack, cpus, requests, others)
     problems += external.check(others, requests, runtime.containers)
-    if runtime.containers:
-        problems += confinement.problems(config.docker, facts.text)
+    problems += runtime.refusals(config, facts, list(specs.values()))
     problems += check_databases(list(specs.values()), requests)
     ordered, circles = _ordered(specs)
     problems += circles
@@ -168,5 +166,5 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
             External(name, where, next(iter(requests[name].probes or ()), None))
             for name, where in others.items()
         ),
-        remarks=tuple(gpus.remarks(config.host, facts, ordered, runtime.containers)),
+        remarks=tuple(gpus.remarks(config.host, facts, ordered, runtime)),
     )

@@ -59,7 +59,7 @@ def planned(stack: str) -> DeploymentPlan:
 
     config = load_stack_config(values(stack))
     ports = [settings.port for settings in config.services.values()]
-    facts = measure(ports, stack, config.data, containers=config.runtime == "docker")
+    facts = measure(ports, stack, config.data, containers=config.containers)
     return build_plan(config, facts, runtime_for(config, facts, stack), stack)
 
 

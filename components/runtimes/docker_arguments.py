@@ -23,6 +23,7 @@ PLACES = Places(
     data="/var/lib/hearth",
     run="/run/hearth",
 )
+LOG_DRIVER, LOG_OPTIONS = "json-file", {"max-size": "10m", "max-file": "3"}
 NO_NEW_PRIVILEGES = "no-new-privileges:true"
 T = TypeVar("T")
 
@@ -112,8 +113,8 @@ def container_arguments(
         "stop_signal": spec.process.stop_signal,
         "stop_timeout": spec.process.stop_seconds,
         "destroy_grace_seconds": spec.process.stop_seconds,
-        "log_driver": "json-file",
-        "log_opts": {"max-size": "10m", "max-file": "3"},
+        "log_driver": LOG_DRIVER,
+        "log_opts": LOG_OPTIONS,
         "healthcheck": docker.ContainerHealthcheckArgs(
             tests=health_test(spec.health),
             interval=go_duration(spec.health.interval),

@@ -13,7 +13,10 @@ from typing import Any, Protocol
 import pulumi
 
 from components.commands import call, command, document
+from components.config import StackConfig
 from components.context import Endpoint, Places
+from components.errors import Problem
+from components.facts import HostFacts
 from components.runtimes.base import Capability, Stack
 from components.secrets import SecretStore
 from components.spec import ServiceSpec
@@ -113,6 +116,7 @@ class NativeRuntime:
     listen = LOOPBACK
     resolver: str | None = None
     containers = False
+    plain_containers = False
 
     def __init__(self, stack: Stack, units: UnitRenderer) -> None:
         self.stack = stack
@@ -136,6 +140,10 @@ class NativeRuntime:
         """``spec`` on this host."""
         account = f"hearth-{spec.name}" if self.stack.accounts else self.stack.account
         return NativeService(spec=spec, stack=self.stack, account=account)
+
+    def refusals(self, config: StackConfig, facts: HostFacts, specs: Sequence[ServiceSpec]) -> list[Problem]:
+        """None."""
+        return []
 
     def prepare(self, parent: pulumi.Resource, networks: Sequence[str]) -> list[pulumi.Resource]:
         """The supervisor, where the host has none of its own."""

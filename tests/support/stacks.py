@@ -25,6 +25,7 @@ RUNTIMES: dict[str, dict[str, Any]] = {
     "launchd-user": {"runtime": "launchd"},
     "launchd-system": {"runtime": "launchd", "launchd": {"scope": "system", "account": "_hearth"}},
     "supervisord": {"runtime": "supervisord"},
+    "swarm": {"runtime": "swarm"},
     "systemd-user": {"runtime": "systemd", "systemd": {"scope": "user"}},
     "systemd-system": {"runtime": "systemd", "systemd": {"scope": "system"}},
 }
@@ -40,13 +41,23 @@ def facts(**changes: Any) -> HostFacts:
         "accounts": True,
         "user": "operator",
         "home": "/home/operator",
+        "swarm_nodes": lambda: 1,
     }
     return HostFacts(**{**figures, **changes})
 
 
 def values(runtime: str, services: dict[str, Any], **more: Any) -> dict[str, Any]:
     """The ``hearth:*`` values of a stack; ``runtime`` is a key of ``RUNTIMES``."""
+    if runtime == "swarm":
+        services = {name: _on_every_address(name, settings) for name, settings in services.items()}
     return {**RUNTIMES[runtime], "services": services, **more}
+
+
+def _on_every_address(name: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """Swarm publishes on no single address, so whoever publishes says that this is wanted."""
+    kind = entries().get(settings.get("type", name))
+    addressed = kind is not None and "address" in kind.settings.model_fields
+    return {"address": "0.0.0.0", **settings} if addressed else settings
 
 
 def everything(runtime: str) -> dict[str, Any]:
