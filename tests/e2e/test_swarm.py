@@ -152,6 +152,17 @@ def test_a_killed_process_comes_back(stack: Workbench, client: docker.DockerClie
     eventually(lambda: httpx.get(answers, verify=False).status_code == 200)
 
 
+def test_a_service_that_was_removed_is_found_and_made_again(
+    stack: Workbench, client: docker.DockerClient
+) -> None:
+    client.services.get(f"{STACK}-redis").remove()
+    drift = [".venv/bin/python", "-m", "ops", "drift", "--stack", STACK]
+    found = stack.run(*drift, check=False)
+    assert found.status == 1 and f"service {STACK}-redis" in found.text
+    stack.run(*drift, "--repair")
+    assert _redis(client, stack.secret("redis"), "get", "hearth:probe") == "kept"
+
+
 def test_destroy_keeps_data_alone(stack: Workbench, client: docker.DockerClient) -> None:
     stack.destroy()
     assert client.services.list(filters=LABEL) == []
