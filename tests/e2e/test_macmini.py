@@ -51,7 +51,7 @@ def stack(domain: Domain, scratch: Path, bench: Callable[..., Workbench]) -> Wor
     environment = {
         **domain.env,
         "HOME": str(domain.home),
-        "LOGNAME": "operator",
+        "LOGNAME": "daemon",
         "XDG_CACHE_HOME": cache,
         "BREW_STORE": str(store),
         "BREW_PREFIX": str(scratch / "homebrew"),
