@@ -107,6 +107,7 @@ def _described(
             replica_of={name: one.declared for name, one in instances.items() if one.declared != name},
             logs=runtime.logs,
             processes=runtime.processes,
+            figures=runtime.figures,
             engine=runtime.engine,
             resolver=runtime.resolver,
             host_cpus=cpus,

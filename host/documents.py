@@ -22,11 +22,13 @@ class File:
 
 @dataclass(frozen=True)
 class Directory:
-    """A directory that the service's process writes to; ``group`` names another than its account's."""
+    """A directory of the service; ``group`` names another than its account's."""
 
     path: Path
     mode: int
     group: str | None = None
+    shared: bool = False
+    """It belongs to whoever deploys, not to the service's account."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,12 @@ def parse(raw: Mapping[str, Any]) -> Document:
             scope=raw.get("scope") or "system",
             account=raw.get("account"),
             directories=tuple(
-                Directory(Path(entry["path"]), mode(entry.get("mode", 0o750)), entry.get("group"))
+                Directory(
+                    Path(entry["path"]),
+                    mode(entry.get("mode", 0o750)),
+                    entry.get("group"),
+                    entry.get("shared", False),
+                )
                 for entry in raw.get("directories", ())
             ),
             groups=tuple(raw.get("groups") or ()),

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import pulumi
 
 from components.commands import call, command, document
-from components.context import Endpoint, Logs, Places, Processes
-from components.runtimes.base import Capability, Stack
+from components.context import Endpoint, Figures, Logs, Places, Processes
+from components.runtimes.base import FIGURES, Capability, Stack
 from components.schedules import Keeper, kept
 from components.secrets import SecretStore
 from components.spec import HostMount, Package, ServiceSpec
@@ -127,6 +127,8 @@ def apply_document(service: NativeService, units: UnitRenderer) -> dict[str, Any
             {"path": f"{directory}/log", "mode": "0750", "group": LOG_GROUP}
             if service.stack.accounts
             else {"path": f"{directory}/log", "mode": "0700"},
+            # Filled by whoever deploys.
+            *({"path": path, "mode": "0755", "shared": True} for path in spec.reads),
         ],
         "groups": [LOG_GROUP] if service.stack.accounts and spec.security.reads_logs else [],
         "files": [
@@ -193,6 +195,11 @@ class NativeRuntime:
     def logs(self) -> Logs:
         """Where the supervisor puts what they write."""
         return self.units.logs(self.stack)
+
+    @property
+    def figures(self) -> Figures:
+        """Below the stack's root."""
+        return Figures(directory=f"{self.stack.root}/{FIGURES}")
 
     @property
     def processes(self) -> Processes:
