@@ -104,15 +104,7 @@ def parse(raw: Mapping[str, Any]) -> Document:
             runtime=raw["runtime"],
             scope=raw.get("scope") or "system",
             account=raw.get("account"),
-            directories=tuple(
-                Directory(
-                    Path(entry["path"]),
-                    mode(entry.get("mode", 0o750)),
-                    entry.get("group"),
-                    entry.get("shared", False),
-                )
-                for entry in raw.get("directories", ())
-            ),
+            directories=tuple(_directory(entry) for entry in raw.get("directories", ())),
             groups=tuple(raw.get("groups") or ()),
             files=tuple(_file(entry, 0o640) for entry in raw.get("files", ())),
             unit=_file(raw["unit"], 0o644),
@@ -135,6 +127,11 @@ def parse(raw: Mapping[str, Any]) -> Document:
     if not root.is_absolute() or not document.service or "/" in document.service:
         raise HostError("stdin: root must be an absolute path and service a plain name")
     return document
+
+
+def _directory(entry: Mapping[str, Any]) -> Directory:
+    bits = mode(entry.get("mode", 0o750))
+    return Directory(Path(entry["path"]), bits, entry.get("group"), entry.get("shared", False))
 
 
 def _file(entry: Mapping[str, Any], default: int) -> File:
