@@ -45,6 +45,7 @@ CONFIG = {
         "nginx-exporter": {"port": 61113, "status-port": STATUS},
         "blackbox-exporter": {"port": 61115},
         "process-exporter": {"port": 61256},
+        "glances": {"port": 61208},
         "loki": {"port": LOKI, "grpc-port": 61311},
         "promtail": {"port": 61380},
     },
