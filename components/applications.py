@@ -12,7 +12,7 @@ from components.spec import SecretRef
 MIB = 1024**2
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,48}$")]
 Neighbour = Annotated[str | None, Field(pattern=r"^[a-z][a-z0-9-]{0,24}$")]
-Address = Annotated[str | None, Field(pattern=r"^https?://[^\s?#]+/$")]
+Url = Annotated[str | None, Field(pattern=r"^https?://[^\s?#]+/$")]
 
 
 class ApplicationSettings(ServiceSettings):

@@ -56,6 +56,15 @@ def for_node(context: Context, values: Mapping[str, str], secrets: Mapping[str, 
     return Injection(env={"NODE_OPTIONS": f"--require={files[0].path}"}, files=files)
 
 
+def for_shell(context: Context, values: Mapping[str, str], secrets: Mapping[str, SecretRef]) -> Injection:
+    """For a program of another kind, started as the words after ``sh`` and the first file.
+
+    Its environment then holds the secrets, which root and its own account can read, as they can the file;
+    the container's description, the unit and the state hold none.
+    """
+    return Injection(env={}, files=_files(context, "start.sh", values, secrets))
+
+
 def node_heap(memory: int, share: float = 0.75) -> str:
     """The option by which Node.js collects garbage before ``share`` of ``memory`` bytes is taken."""
     return f"--max-old-space-size={int(memory * share) // MIB}"

@@ -19,11 +19,18 @@ def _ports(spec: ServiceSpec, containers: bool) -> str:
     return " ".join(shown) or "-"
 
 
+def _program(spec: ServiceSpec, runtime: str) -> str:
+    if spec.package is None or runtime == "docker":
+        return spec.image.reference if spec.image else "-"
+    program = spec.package.programs[0]
+    return f"{runtime}: {spec.package.aliases.get(program, program)}"
+
+
 def _row(spec: ServiceSpec, runtime: str) -> dict[str, str]:
     containers = runtime == "docker"
     return {
         "service": spec.name,
-        "runs as": spec.image.reference if containers else f"{runtime}: {spec.package.programs[0]}",
+        "runs as": _program(spec, runtime),
         "memory": format_bytes(spec.resources.memory),
         "cpus": format_cpus(spec.resources.cpus),
         "ports": _ports(spec, containers),

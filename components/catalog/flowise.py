@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.applications import MIB, Address, ApplicationSettings, Identifier, key
+from components.applications import MIB, ApplicationSettings, Identifier, Url, key
 from components.context import Context
 from components.environment import for_node, node_heap
 from components.spec import (
@@ -31,7 +31,7 @@ from components.units import Bytes, PortNumber
 
 VERSION = "3.1.4"
 IMAGE = Image(repository="flowiseai/flowise", tag=VERSION)
-PACKAGE = Package(programs=("flowise", "node"), npm=(f"flowise@{VERSION}",))
+PACKAGE = Package(programs=("flowise", "node"), npm=(f"flowise@{VERSION}",), npm_scripts=("sqlite3",))
 
 
 class Settings(ApplicationSettings):
@@ -44,9 +44,7 @@ class Settings(ApplicationSettings):
         Literal["postgres", "sqlite"], Field(description="Where flows and credentials are kept.")
     ] = "postgres"
     database_name: Annotated[Identifier, Field(description="Name of its database and role.")] = "flowise"
-    url: Annotated[
-        Address, Field(description="Address at which people reach it, with a slash at its end.")
-    ] = None
+    url: Annotated[Url, Field(description="Url at which people reach it, with a slash at its end.")] = None
 
 
 def requests(settings: Settings) -> Requests:

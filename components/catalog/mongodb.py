@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from components.context import Context
+from components.questions import accepts
 from components.rendering import render
 from components.settings import ServiceSettings
 from components.spec import (
@@ -105,9 +106,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
             pids=settings.max_connections + 256,
         ),
         # Its port opens once it serves; its shell takes a second of a core for each question.
-        health=HealthCheck(
-            argv=("bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{settings.port}"), start_period=60
-        ),
+        health=HealthCheck(argv=accepts(settings.port), start_period=60),
         # Its JavaScript engine writes machine code.
         security=Security(uid=999, executable_memory=True),
         networks=("data",),
@@ -127,7 +126,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
                 path=context.secret_path("users.js"),
                 content=render("mongodb/users.js.j2", databases=databases),
                 secrets={"root": password(context.service)}
-                | {f"documents-{base.name}": base.password for base in databases},
+                | {f"documents.{base.name}": base.password for base in databases},
             ),
         ),
         serves_documents=True,

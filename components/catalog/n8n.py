@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.applications import MIB, Address, ApplicationSettings, Identifier, Neighbour, key
+from components.applications import MIB, ApplicationSettings, Identifier, Neighbour, Url, key
 from components.context import Context
 from components.environment import node_heap
 from components.spec import (
@@ -38,6 +38,7 @@ IMAGE = Image(repository="n8nio/n8n", tag=VERSION)
 PACKAGE = Package(
     programs=("n8n", "node"),
     npm=(f"n8n@{VERSION}",),
+    npm_scripts=("isolated-vm", "sqlite3"),
     probe=("sh", "-c", f"n8n --version | grep -qx '{VERSION}'"),
 )
 
@@ -60,9 +61,7 @@ class Settings(ApplicationSettings):
         bool | None,
         Field(description="Workers run the workflows; by default when the stack has a worker."),
     ] = None
-    url: Annotated[
-        Address, Field(description="Address at which people reach it, with a slash at its end.")
-    ] = None
+    url: Annotated[Url, Field(description="Url at which people reach it, with a slash at its end.")] = None
     path: Annotated[str, Field(pattern=r"^/[a-z0-9-]+/$", description="Path on the front door.")] = "/n8n/"
     keep_days: Annotated[Count, Field(ge=1, description="Days that finished executions are kept.")] = 14
 

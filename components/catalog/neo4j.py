@@ -42,7 +42,7 @@ _OVERHEAD = 384 * MIB
 _BUFFERS = 64 * MIB
 # Sends the four versions of Bolt that it speaks, and is content with any that the server chooses.
 _SHAKE_HANDS = (
-    "exec 3<>/dev/tcp/127.0.0.1/$1 &&"
+    'exec 3<>/dev/tcp/127.0.0.1/"$1" &&'
     r" printf '\x60\x60\xb0\x17\x00\x04\x04\x05\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00' >&3 &&"
     " head -c 4 <&3 | od -An -tu1 | grep -q '[1-9]'"
 )

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from components.applications import MIB, Address, ApplicationSettings, Identifier, Neighbour, key
+from components.applications import MIB, ApplicationSettings, Identifier, Neighbour, Url, key
 from components.context import Context
 from components.environment import for_python
 from components.rendering import render
@@ -59,9 +59,7 @@ class Settings(ApplicationSettings):
     admin: Annotated[
         str, Field(pattern=r"^[\w.+-]+@[\w.-]+$", description="Mail address of the first user.")
     ] = "admin@localhost"
-    url: Annotated[
-        Address, Field(description="Address at which people reach it, with a slash at its end.")
-    ] = None
+    url: Annotated[Url, Field(description="Url at which people reach it, with a slash at its end.")] = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:

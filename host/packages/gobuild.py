@@ -10,13 +10,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from host.packages import golang, recipes, unpacked
+from host.packages import compiling, golang, recipes, unpacked
 from host.packages.request import Unavailable
 from host.stdin import progress
 from toolchain import versions
 
 MODULES = Path(__file__).resolve().parents[2] / "toolchain"
-PROGRESS_SECONDS = 15
+MINUTES = 4
 
 
 @dataclass(frozen=True)
@@ -83,23 +83,12 @@ def build(module: Module, target: Path) -> None:
             module.tool,
         ]
         env = dict(os.environ, GOTOOLCHAIN="local", GOFLAGS="-mod=readonly", GOWORK="off", **recipe.env)
-        with (target.parent / "build.log").open("w+") as log:
-            process = subprocess.Popen(
-                argv, cwd=module.directory, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-            try:
-                while True:
-                    try:
-                        code = process.wait(PROGRESS_SECONDS)
-                        break
-                    except subprocess.TimeoutExpired:
-                        progress(
-                            f"{module.name} {module.version}: building for {time.monotonic() - began:.0f} s;"
-                            " about 4 minutes in all"
-                        )
-            finally:
-                process.kill()
-            log.seek(0)
-            if code:
-                raise Unavailable(f"the build failed: {' '.join(log.read().strip().splitlines()[-5:])}")
+        compiling.run(
+            argv,
+            f"{module.name} {module.version}",
+            MINUTES,
+            target.parent / "build.log",
+            cwd=module.directory,
+            env=env,
+        )
     progress(f"{module.name} {module.version}: built in {time.monotonic() - began:.0f} s")
