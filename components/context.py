@@ -133,7 +133,7 @@ class Context:
                 if service in self.kinds
                 else f"{service}, which is not in hearth:services; add it there"
             )
-            raise LookupError(f"{self.service} needs {wrong}") from None
+            raise LookupError(f"{self.declared(self.service)} needs {wrong}") from None
 
     def client(self, service: str, database: str | None = None) -> Client:
         """How to reach ``service``, with the account of ``database`` where it has databases.

@@ -180,10 +180,13 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
     problems += external.check(others, requests, runtime.containers)
     if runtime.containers:
         problems += confinement.problems(config.docker, facts.text)
-    problems += check_databases(list(specs.values()), requests)
+    # Of one that could not be described more would be said twice.
+    problems += check_databases(
+        list(specs.values()), {name: asked for name, asked in requests.items() if name in specs}
+    )
     ordered, circles = _ordered(specs)
     problems += circles
-    problems += check_needs(list(specs.values()), others)
+    problems += check_needs(list(specs.values()), instances)
     problems += check_routes(requests, lambda name: instances[name].declared)
     problems += check_runnable(list(specs.values()), containers=runtime.containers)
     problems += check_secrets(list(specs.values()), lambda path: facts.digest(path) is not None)
@@ -199,7 +202,8 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
     problems += check_gpu(list(specs.values()), config.host.gpu_memory or shared_gpu)
     problems += check_ports(list(specs.values()), facts.busy_ports, shared=not runtime.containers)
     if problems:
-        raise ConfigurationError(problems)
+        # Replicas have theirs in common.
+        raise ConfigurationError(list(dict.fromkeys(problems)))
     return DeploymentPlan(
         stack=stack,
         runtime=runtime.name,

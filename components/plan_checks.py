@@ -107,9 +107,9 @@ def check_databases(specs: Sequence[ServiceSpec], requests: Mapping[str, Request
     ]
 
 
-def check_needs(specs: Sequence[ServiceSpec], external: Collection[str] = ()) -> list[Problem]:
-    """Refuse a service whose declared neighbour is absent, and not run by somebody else either."""
-    there = {*external, *(spec.name for spec in specs)}
+def check_needs(specs: Sequence[ServiceSpec], declared: Collection[str]) -> list[Problem]:
+    """Refuse a service whose neighbour is not declared; one that cannot be described is told of elsewhere."""
+    there = {*declared, *(spec.name for spec in specs)}
     return [
         Problem(
             f"hearth:services.{spec.declared}", f"needs {name}, which is not in hearth:services; add it there"

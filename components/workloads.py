@@ -68,8 +68,11 @@ class Workload:
 
     @property
     def python(self) -> str:
-        """Name of the Python of the directory; programs are linked side by side, so it is its own."""
-        return f"{self.context.service}-python"
+        """Name of the Python of the directory; programs are linked side by side, so it is its own.
+
+        Replicas share it.
+        """
+        return _own(self.context, "python")
 
     def script(self, *words: str) -> tuple[str, ...]:
         """A command line that runs a script or, after ``-m``, a module in the directory, secrets set."""
@@ -122,11 +125,11 @@ class Workload:
 
     def package(self, *modules: str) -> Package | None:
         """Its programs on a machine without containers; ``modules`` must come with the requirements."""
-        settings, name = self.settings, self.context.service
+        settings = self.settings
         if settings.image:
             return None
         if self.source and settings.requirements:
-            own = {self.python: "hearth-python"} | {f"{name}-{module}": module for module in modules}
+            own = {self.python: "hearth-python"} | {_own(self.context, module): module for module in modules}
             return Package(
                 programs=tuple(own), venv=("-r", f"{self.source.path}/{settings.requirements}"), aliases=own
             )
@@ -137,7 +140,7 @@ class Workload:
                 brew=("python@3.13",),
                 aliases={self.python: "python3"},
             )
-        program = _own(name, settings.command[0])
+        program = _own(self.context, settings.command[0])
         return Package(programs=(program,), aliases={program: settings.command[0]})
 
     @property
@@ -224,13 +227,13 @@ def own_command(settings: WorkloadSettings, made: Workload, script: str = "") ->
     if made.source:
         return made.script(script, *settings.arguments)
     if settings.command:
-        return (_own(made.context.service, settings.command[0]), *settings.command[1:])
+        return (_own(made.context, settings.command[0]), *settings.command[1:])
     return settings.arguments
 
 
-def _own(service: str, program: str) -> str:
+def _own(context: Context, program: str) -> str:
     # Links to programs lie side by side: this one's is called after its service.
-    return f"{service}-{program.rpartition('/')[2]}"
+    return f"{context.declared(context.service)}-{program.rpartition('/')[2]}"
 
 
 def _exact(image: Image) -> Image:

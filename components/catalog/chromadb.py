@@ -9,11 +9,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from components.context import Context
+from components.context import Context, Endpoint
 from components.questions import answers
 from components.rendering import render
 from components.settings import ServiceSettings
 from components.spec import (
+    Client,
     ConfigFile,
     HealthCheck,
     Image,
@@ -42,6 +43,11 @@ class Settings(ServiceSettings):
     memory: Annotated[Bytes, Field(ge=256 * MIB, description="Hard memory limit.")] = 512 * MIB
     port: Annotated[PortNumber, Field(description="Port of its API.")] = 8000
     max_request: Annotated[Bytes, Field(description="Largest request that it takes.")] = 40 * MIB
+
+
+def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+    """``CHROMA_HOST`` and ``CHROMA_PORT``."""
+    return Client(network="data", env={"CHROMA_HOST": endpoint.host, "CHROMA_PORT": str(endpoint.port)})
 
 
 def requests(settings: Settings) -> Requests:

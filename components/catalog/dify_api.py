@@ -9,12 +9,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.applications import MIB, ApplicationSettings, Neighbour, key
+from components.applications import MIB, ApplicationSettings, Neighbour, asked, key
 from components.context import Context
 from components.environment import Injection, for_python
 from components.spec import (
     Database,
-    HealthCheck,
     Image,
     Port,
     Probe,
@@ -157,7 +156,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         package=None,
         process=Process(argv=("bash", "/entrypoint.sh"), env=env | own | injection.env, stop_seconds=30),
         resources=Resources(memory=settings.memory, reservation=settings.reservation, cpus=settings.cpus),
-        health=HealthCheck(http=f"http://127.0.0.1:{settings.port}/health", timeout=10, start_period=300),
+        health=asked(f"http://127.0.0.1:{settings.port}/health", by="python", start_period=300),
         security=Security(uid=UID, executable_memory=True),
         networks=(*settings.networks, "sandbox"),
         ports=(Port(name="http", number=settings.port, publish=settings.publish),),

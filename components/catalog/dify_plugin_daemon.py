@@ -9,13 +9,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from components.applications import MIB, ApplicationSettings, Neighbour
+from components.applications import MIB, ApplicationSettings, Neighbour, asked
 from components.catalog import dify_api
 from components.context import Context
 from components.environment import for_shell
 from components.spec import (
     Database,
-    HealthCheck,
     Image,
     Port,
     Probe,
@@ -104,9 +103,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
             argv=("sh", injection.files[0].path, "/app/main"), env=env | injection.env, stop_seconds=30
         ),
         resources=Resources(memory=settings.memory, reservation=settings.reservation, cpus=settings.cpus),
-        health=HealthCheck(
-            http=f"http://127.0.0.1:{settings.port}/health/check", timeout=10, start_period=120
-        ),
+        health=asked(f"http://127.0.0.1:{settings.port}/health/check", by="python3", start_period=120),
         security=Security(uid=dify_api.UID, executable_memory=True),
         networks=settings.networks,
         ports=(Port(name="http", number=settings.port, publish=settings.publish),),

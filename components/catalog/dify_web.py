@@ -9,13 +9,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from components.applications import MIB, Neighbour
+from components.applications import MIB, Neighbour, asked
 from components.catalog import dify_api
 from components.context import Context
 from components.environment import node_heap
 from components.settings import ServiceSettings
 from components.spec import (
-    HealthCheck,
     Image,
     Port,
     Probe,
@@ -71,7 +70,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
             },
         ),
         resources=Resources(memory=settings.memory, reservation=settings.reservation, cpus=settings.cpus),
-        health=HealthCheck(http=f"http://127.0.0.1:{settings.port}/install", timeout=10, start_period=120),
+        health=asked(f"http://127.0.0.1:{settings.port}/install", by="node", start_period=120),
         security=Security(uid=dify_api.UID, executable_memory=True),
         networks=("backend", "frontend") if settings.publish else ("backend",),
         ports=(Port(name="http", number=settings.port, publish=settings.publish),),

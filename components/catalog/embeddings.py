@@ -10,10 +10,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.context import Context
+from components.context import Context, Endpoint
 from components.rendering import render
 from components.settings import ServiceSettings
+from components.signals import Panel
 from components.spec import (
+    Client,
     HealthCheck,
     Image,
     Package,
@@ -85,7 +87,20 @@ def requests(settings: Settings) -> Requests:
         routes=(Route(prefix="/embeddings/", max_body="4m", probe="health"),),
         scrapes=(Scrape(latency="te_request_duration"),),
         probes=(Probe(path="/health"),),
+        panels=(
+            Panel(
+                title="Embeddings: requests",
+                query="rate(te_request_duration_count[5m])",
+                unit="reqps",
+                group="inference",
+            ),
+        ),
     )
+
+
+def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+    """``EMBEDDINGS_URL``, below which there is an OpenAI-compatible API."""
+    return Client(network="backend", env={"EMBEDDINGS_URL": f"http://{endpoint}/v1"})
 
 
 def spec(settings: Settings, context: Context) -> ServiceSpec:

@@ -9,12 +9,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.applications import MIB, ApplicationSettings, Identifier, Url, key
+from components.applications import MIB, ApplicationSettings, Identifier, Url, asked, key
 from components.context import Context
 from components.environment import for_node, node_heap
 from components.spec import (
     Database,
-    HealthCheck,
     Image,
     Package,
     Port,
@@ -113,9 +112,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         package=PACKAGE,
         process=Process(argv=("flowise", "start"), env=env, stop_seconds=30),
         resources=Resources(memory=settings.memory, reservation=settings.reservation, cpus=settings.cpus),
-        health=HealthCheck(
-            http=f"http://127.0.0.1:{settings.port}/api/v1/ping", timeout=10, start_period=180
-        ),
+        health=asked(f"http://127.0.0.1:{settings.port}/api/v1/ping", by="node", start_period=180),
         security=Security(uid=1000, executable_memory=True),
         networks=settings.networks,
         ports=(Port(name="http", number=settings.port, publish=settings.publish),),

@@ -9,12 +9,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.applications import MIB, ApplicationSettings, Identifier, key
+from components.applications import MIB, ApplicationSettings, Identifier, asked, key
 from components.context import Context
 from components.environment import for_python
 from components.spec import (
     Database,
-    HealthCheck,
     Image,
     Package,
     Port,
@@ -110,7 +109,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         process=Process(argv=("langflow", "run"), env=env | injection.env, stop_seconds=30),
         resources=Resources(memory=settings.memory, reservation=settings.reservation, cpus=settings.cpus),
         # The first start makes the tables and reads every component.
-        health=HealthCheck(http=f"http://127.0.0.1:{settings.port}/health", timeout=10, start_period=300),
+        health=asked(f"http://127.0.0.1:{settings.port}/health", by="python", start_period=300),
         security=Security(uid=1000, executable_memory=True),
         networks=settings.networks,
         ports=(Port(name="http", number=settings.port, publish=settings.publish),),

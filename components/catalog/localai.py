@@ -10,11 +10,13 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from components.context import Context
+from components.context import Context, Endpoint
 from components.models import GIB, MIB, Footprint, declared, gguf_footprint
 from components.rendering import render
 from components.settings import ServiceSettings, Strict
+from components.signals import Panel
 from components.spec import (
+    Client,
     ConfigFile,
     HealthCheck,
     Image,
@@ -42,6 +44,14 @@ PACKAGE = Package(
 )
 # The server itself, without any model.
 _SERVER = 512 * MIB
+
+
+REQUESTS = Panel(
+    title="LocalAI: requests",
+    query="sum by (service) (rate(api_call_count[5m]))",
+    unit="reqps",
+    group="inference",
+)
 
 
 class Model(Strict):
@@ -119,6 +129,17 @@ def requests(settings: Settings) -> Requests:
         # With a key, the metrics ask for it too. Their histogram has no bucket below five seconds.
         scrapes=() if settings.api_key else (Scrape(),),
         probes=(Probe(path="/readyz"),),
+        panels=() if settings.api_key else (REQUESTS,),
+    )
+
+
+def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+    """``OPENAI_BASE_URL`` and, where a key is asked for, ``OPENAI_API_KEY`` as a secret."""
+    return Client(
+        network="backend",
+        env={"OPENAI_BASE_URL": f"http://{endpoint}/v1"},
+        secret_env={"OPENAI_API_KEY": "@@openai@@"} if settings.api_key else {},
+        secrets={"openai": SecretRef(name=name)} if settings.api_key else {},
     )
 
 

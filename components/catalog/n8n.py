@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.applications import MIB, ApplicationSettings, Identifier, Neighbour, Url, key
+from components.applications import MIB, ApplicationSettings, Identifier, Neighbour, Url, asked, key
 from components.context import Context
 from components.environment import node_heap
 from components.spec import (
@@ -142,11 +142,9 @@ def overwrites(context: Context, ollama: str | None) -> tuple[dict[str, str], tu
     return {"CREDENTIALS_OVERWRITE_DATA_FILE": file.path}, (file,)
 
 
-def asked(port: int) -> HealthCheck:
-    """The image has Node.js for certain, and no other client."""
-    url = f"http://127.0.0.1:{port}/healthz"
-    script = f"fetch('{url}').then(answer => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"
-    return HealthCheck(argv=("node", "-e", script), http=url, timeout=10, start_period=180)
+def well(port: int) -> HealthCheck:
+    """Where main processes and workers alike say that they are well."""
+    return asked(f"http://127.0.0.1:{port}/healthz", by="node", start_period=180)
 
 
 def spec(settings: Settings, context: Context) -> ServiceSpec:
@@ -188,7 +186,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         package=PACKAGE,
         process=Process(argv=("n8n", "start"), env=env | defaults, stop_seconds=45),
         resources=Resources(memory=settings.memory, reservation=settings.reservation, cpus=settings.cpus),
-        health=asked(settings.port),
+        health=well(settings.port),
         security=Security(uid=1000, executable_memory=True),
         networks=settings.networks,
         ports=(

@@ -82,7 +82,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
             argv=("n8n", "worker", f"--concurrency={settings.concurrency}"), env=env, stop_seconds=45
         ),
         resources=Resources(memory=settings.memory, reservation=settings.reservation, cpus=settings.cpus),
-        health=n8n.asked(settings.port),
+        health=n8n.well(settings.port),
         security=Security(uid=1000, executable_memory=True),
         networks=settings.networks,
         ports=(

@@ -9,14 +9,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from components.applications import MIB, ApplicationSettings, Identifier, Neighbour, Url, key
+from components.applications import MIB, ApplicationSettings, Identifier, Neighbour, Url, asked, key
 from components.context import Context
 from components.environment import for_python
 from components.rendering import render
 from components.spec import (
     ConfigFile,
     Database,
-    HealthCheck,
     Image,
     Package,
     Port,
@@ -152,7 +151,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         process=Process(argv=("sh", start.path), env=env | injection.env, stop_seconds=30),
         resources=Resources(memory=settings.memory, reservation=settings.reservation, cpus=settings.cpus),
         # The first start makes the tables.
-        health=HealthCheck(http=f"http://127.0.0.1:{settings.port}/health", timeout=10, start_period=300),
+        health=asked(f"http://127.0.0.1:{settings.port}/health", by="python", start_period=300),
         security=Security(uid=1000, executable_memory=True),
         networks=settings.networks,
         ports=(Port(name="http", number=settings.port, publish=settings.publish),),

@@ -10,10 +10,12 @@ from typing import Annotated
 from pydantic import Field
 
 from components.applications import Neighbour
-from components.context import Context
+from components.catalog import postgres
+from components.context import Context, Endpoint
 from components.rendering import render
 from components.settings import ServiceSettings
 from components.spec import (
+    Client,
     ConfigFile,
     HealthCheck,
     Image,
@@ -43,6 +45,11 @@ class Settings(ServiceSettings):
     timeout: Annotated[Seconds, Field(ge=1, description="Longest that a client waits for a connection.")] = 30
     # Below the 1024 files that a process may usually have open.
     max_clients: Annotated[Count, Field(ge=1, le=900, description="Most clients at once.")] = 500
+
+
+def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+    """As PostgreSQL itself is reached: its users do not see the pool."""
+    return postgres.client_of(name, endpoint, database)
 
 
 def spec(settings: Settings, context: Context) -> ServiceSpec:

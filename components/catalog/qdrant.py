@@ -10,12 +10,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from components.context import Context
+from components.context import Context, Endpoint
 from components.questions import answers
 from components.rendering import render
 from components.settings import ServiceSettings
 from components.signals import Panel
 from components.spec import (
+    Client,
     ConfigFile,
     HealthCheck,
     Image,
@@ -77,6 +78,16 @@ class Settings(ServiceSettings):
 def api_key(service: str) -> SecretRef:
     """The key that a client of ``service`` shows, in the header ``api-key``."""
     return SecretRef(name=service)
+
+
+def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+    """``QDRANT_URL`` and, as a secret, ``QDRANT_API_KEY``."""
+    return Client(
+        network="data",
+        env={"QDRANT_URL": f"http://{endpoint}"},
+        secret_env={"QDRANT_API_KEY": "@@qdrant@@"},
+        secrets={"qdrant": api_key(name)},
+    )
 
 
 def requests(settings: Settings) -> Requests:

@@ -95,6 +95,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         "worker/hearth_celery.py.j2",
         settings=settings,
         context=context,
+        group=context.declared(context.service),
         # In KiB; a process that has grown beyond its share is replaced after its task.
         most=settings.memory * 85 // 100 // settings.concurrency // 1024,
     )

@@ -245,7 +245,7 @@ class NativeRuntime:
             f"{spec.name}-package",
             parent=parent,
             create=call("package"),
-            stdin=document({"root": self.stack.root, "name": spec.name, **asdict(service.package)}),
+            stdin=document({"root": self.stack.root, "name": spec.declared, **asdict(service.package)}),
             # What a directory requires is written in it.
             after=copied,
         )

@@ -38,7 +38,7 @@ def provide(request: Request) -> dict[str, Path]:
     digest = hashlib.sha256("\n".join(ingredients).encode()).hexdigest()[:12]
     target = unpacked.target(request, digest)
     if not target.is_dir():
-        progress(f"{request.name}: installing {', '.join(request.venv)} from the Python package index")
+        progress(f"{request.name}: installing {' '.join(request.venv)} from the Python package index")
         with unpacked.building(target) as directory:
             # Its scripts find their interpreter from where they lie: it is moved when it is whole.
             _uv("venv", "--relocatable", "--allow-existing", "--python", python, str(directory))
@@ -51,7 +51,7 @@ def provide(request: Request) -> dict[str, Path]:
     }
     absent = [program for program, path in programs.items() if not os.access(path, os.X_OK)]
     if absent:
-        raise Unavailable(f"{', '.join(request.venv)} brings no {', '.join(absent)}")
+        raise Unavailable(f"{' '.join(request.venv)} brings no {', '.join(absent)}")
     return programs
 
 

@@ -192,7 +192,9 @@ def test_every_panel_that_asks_prometheus_is_answered_with_figures(stack: Workbe
 
 def lines(query: str) -> list[tuple[dict[str, str], str]]:
     """What Loki answers: labels and text of each line, or of each series."""
-    answer = httpx.get(f"http://127.0.0.1:{LOKI}/loki/api/v1/query_range", params={"query": query, "since": "1h"})
+    answer = httpx.get(
+        f"http://127.0.0.1:{LOKI}/loki/api/v1/query_range", params={"query": query, "since": "1h"}
+    )
     assert answer.status_code == 200, answer.text
     return [
         (found.get("stream", found.get("metric")), text)
@@ -247,7 +249,11 @@ def test_a_queue_is_watched_by_its_length_alone(stack: Workbench) -> None:
     queue.delete(QUEUE["key"])
     eventually(lambda: not series('ALERTS{alertname="QueueLong"}'))
     watch = redis.Redis(port=REDIS, username="hearth-watch", password=stack.secret("redis.watch"), db=2)
-    for attempt in (lambda: watch.lpop("jobs"), lambda: watch.lrange("jobs", 0, -1), lambda: watch.llen("key")):
+    for attempt in (
+        lambda: watch.lpop("jobs"),
+        lambda: watch.lrange("jobs", 0, -1),
+        lambda: watch.llen("key"),
+    ):
         with pytest.raises(redis.exceptions.NoPermissionError):
             attempt()
 

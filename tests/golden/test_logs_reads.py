@@ -236,7 +236,9 @@ def test_every_query_is_promql_or_logql(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
     assert len(queries) > 40
     assert said(tool("promtool"), "check", "rules", path) == ""
-    path.write_text(yaml.safe_dump({"groups": [{"name": "p", "rules": [{"record": "a:b", "expr": "rate(x)"}]}]}))
+    path.write_text(
+        yaml.safe_dump({"groups": [{"name": "p", "rules": [{"record": "a:b", "expr": "rate(x)"}]}]})
+    )
     assert said(tool("promtool"), "check", "rules", path) != ""
 
 

@@ -202,7 +202,9 @@ def test_a_log_is_read_by_who_is_in_its_group_and_by_nobody_else(machine: Machin
     (line,) = [entry for entry in log.iterdir() if entry.suffix == ".log"]
 
     def reads(*groups: int) -> bool:
-        done = subprocess.run(["cat", str(line)], user=65534, group=65534, extra_groups=groups, capture_output=True)
+        done = subprocess.run(
+            ["cat", str(line)], user=65534, group=65534, extra_groups=groups, capture_output=True
+        )
         return done.returncode == 0
 
     assert reads(grp.getgrnam("hearth_logs").gr_gid)

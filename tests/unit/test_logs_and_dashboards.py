@@ -46,7 +46,9 @@ def test_a_shipper_without_a_store_is_refused(name: str) -> None:
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_a_shipper_does_not_change_with_the_services_it_ships_for(name: str, runtime: str) -> None:
     few = service(name, {name: {}, "loki": {}}, runtime)
-    more = service(name, {name: {}, "loki": {}, "redis": {}, "cache": {"type": "redis", "port": 7000}}, runtime)
+    more = service(
+        name, {name: {}, "loki": {}, "redis": {}, "cache": {"type": "redis", "port": 7000}}, runtime
+    )
     assert few == more
 
 
@@ -106,7 +108,10 @@ def test_there_is_a_dashboard_for_what_the_stack_has_and_no_other() -> None:
 
 def test_what_two_services_bring_alike_is_drawn_once() -> None:
     one = {"redis": {}, "redis-exporter": {}}
-    two = {"cache": {"type": "redis", "port": 7000}, "second": {"type": "redis-exporter", "port": 7001, "watches": "cache"}}
+    two = {
+        "cache": {"type": "redis", "port": 7000},
+        "second": {"type": "redis-exporter", "port": 7001, "watches": "cache"},
+    }
     assert boards(one | two) == boards(one)
 
 
@@ -150,7 +155,9 @@ def test_a_queue_is_watched_where_it_is() -> None:
     argv = service("figures", QUEUES).process.argv
     assert "--check-single-keys=db2=jobs,db0=mails:{eu}" in argv
     rules = yaml.safe_load(text(service("prometheus", QUEUES), "rules.yml"))
-    (rule,) = [rule for group in rules["groups"] for rule in group["rules"] if rule.get("alert") == "QueueLong"]
+    (rule,) = [
+        rule for group in rules["groups"] for rule in group["rules"] if rule.get("alert") == "QueueLong"
+    ]
     assert 'redis_key_size{service="cache",db="db2",key="jobs"} > 100' in rule["expr"]
     assert 'redis_key_size{service="cache",db="db0",key="mails:{eu}"} > 7' in rule["expr"]
 
@@ -181,7 +188,11 @@ def test_a_key_that_could_be_misread_is_refused(key: str) -> None:
 
 
 def test_the_plan_says_what_monitoring_may_take() -> None:
-    stack = {"redis": {"memory": "1GiB"}, "prometheus": {"memory": "256MiB"}, "node-exporter": {"memory": "32MiB"}}
+    stack = {
+        "redis": {"memory": "1GiB"},
+        "prometheus": {"memory": "256MiB"},
+        "node-exporter": {"memory": "32MiB"},
+    }
     made = plan(values("docker", stack, host={"memory": "8GiB"}))
     assert "monitoring: 288MiB of the host's 8GiB, 3.5 %" in as_text(made)
     assert as_data(made)["memory"]["monitoring"] == "288MiB"

@@ -128,7 +128,11 @@ def test_the_plan_says_how_many_connections_postgresql_must_allow() -> None:
 
 
 def test_an_application_is_led_to_the_pool_by_its_name() -> None:
-    services = {"postgres": {}, "pgbouncer": {}, "open-webui": {"database": "postgres", "postgres": "pgbouncer"}}
+    services = {
+        "postgres": {},
+        "pgbouncer": {},
+        "open-webui": {"database": "postgres", "postgres": "pgbouncer"},
+    }
     spec = service("open-webui", services)
     assert "pgbouncer" in spec.needs
     assert any("@127.0.0.1:6432/" in file.content for file in spec.files)
