@@ -153,9 +153,9 @@ def of_watching(watchers: Sequence[watching.Watcher]) -> list[str]:
             for what, share in shares.items()
         ),
         f"- Memory for a machine with 8 GiB: {100 * resident / 8192:.1f} %.", "",
-        f"Under supervisord, with default settings, over {watching.SECONDS} s, while they watch each other and",
-        f"{len(watching.WATCHED)} services that have nothing to do. Grafana, which cannot be had from a package",
-        "registry, is left out.", "",
+        f"Under supervisord, with default settings, over {watching.SECONDS} s, while they watch each other",
+        f"and {len(watching.WATCHED)} services that have nothing to do. Grafana, which cannot be had from a",
+        "package registry, is left out.", "",
     ]  # fmt: skip
 
 
