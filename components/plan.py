@@ -119,6 +119,7 @@ def _described(
             replica_of={name: one.declared for name, one in instances.items() if one.declared != name},
             logs=runtime.logs,
             processes=runtime.processes,
+            figures=runtime.figures,
             clients=_clients(instances, endpoints),
             digest=facts.digest,
             engine=runtime.engine,

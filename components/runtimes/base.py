@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
-from components.context import Endpoint, Logs, Places, Processes
+from components.context import Endpoint, Figures, Logs, Places, Processes
 from components.spec import HostMount, ServiceSpec
 
 if TYPE_CHECKING:
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from components.errors import Problem
     from components.facts import HostFacts
     from components.secrets import SecretStore
+
+
+FIGURES = "backup/metrics"
+"""Directory, below the stack's root, of what ``ops.backup`` says in files of metrics."""
 
 
 class Capability(Enum):
@@ -57,6 +61,8 @@ class Runtime(Protocol):
     """Where what the services log is read by one of them."""
     processes: Processes
     """How a service finds the processes of the others."""
+    figures: Figures
+    """Where commands of the stack leave figures for one who exports them."""
     engine: tuple[HostMount, ...]
     """What of the host shows the containers on it; nothing without containers."""
     containers: bool

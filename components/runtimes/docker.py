@@ -17,11 +17,11 @@ import pulumi_docker as docker
 
 from components.commands import call, command, document
 from components.config import StackConfig
-from components.context import Endpoint, Logs, Places, Processes
+from components.context import Endpoint, Figures, Logs, Places, Processes
 from components.errors import Problem
 from components.facts import HostFacts
 from components.runtimes import confinement
-from components.runtimes.base import Capability, Stack
+from components.runtimes.base import FIGURES, Capability, Stack
 from components.runtimes.docker_arguments import (
     NO_NEW_PRIVILEGES,
     PLACES,
@@ -120,6 +120,12 @@ class DockerRuntime:
     def logs(self) -> Logs:
         """The files of the daemon, not its socket: whoever may ask the daemon may do anything."""
         return Logs(containers=f"{_LOGS.path}/*/*-json.log", mounts=(_LOGS,))
+
+    @property
+    def figures(self) -> Figures:
+        """Below the stack's root on the daemon's machine; Docker makes the directory."""
+        mount = HostMount(source=f"{self.stack.root}/{FIGURES}", path="/host/metrics")
+        return Figures(directory=mount.path, mounts=(mount,))
 
     @property
     def processes(self) -> Processes:

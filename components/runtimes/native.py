@@ -14,10 +14,10 @@ import pulumi
 
 from components.commands import call, command, document
 from components.config import StackConfig
-from components.context import Endpoint, Logs, Places, Processes
+from components.context import Endpoint, Figures, Logs, Places, Processes
 from components.errors import Problem
 from components.facts import HostFacts
-from components.runtimes.base import Capability, Stack
+from components.runtimes.base import FIGURES, Capability, Stack
 from components.schedules import Keeper, kept
 from components.secrets import SecretStore
 from components.spec import HostMount, Package, ServiceSpec
@@ -137,6 +137,8 @@ def apply_document(service: NativeService, units: UnitRenderer) -> dict[str, Any
             {"path": f"{directory}/log", "mode": "0750", "group": LOG_GROUP}
             if service.stack.accounts
             else {"path": f"{directory}/log", "mode": "0700"},
+            # Filled by whoever deploys.
+            *({"path": path, "mode": "0755", "shared": True} for path in spec.reads),
         ],
         "groups": [LOG_GROUP] if service.stack.accounts and spec.security.reads_logs else [],
         "files": [
@@ -204,6 +206,11 @@ class NativeRuntime:
     def logs(self) -> Logs:
         """Where the supervisor puts what they write."""
         return self.units.logs(self.stack)
+
+    @property
+    def figures(self) -> Figures:
+        """Below the stack's root."""
+        return Figures(directory=f"{self.stack.root}/{FIGURES}")
 
     @property
     def processes(self) -> Processes:

@@ -26,6 +26,7 @@ NO_FORMULA = {
 HOST_MOUNTS = {
     "alloy": {"/var/lib/docker/containers"},
     "cadvisor": {"/sys", "/var/lib/docker", "/var/run/docker.sock"},
+    "node-exporter": {f"/var/lib/hearth/{STACK}/backup/metrics"},
     "process-exporter": {"/proc"},
     "promtail": {"/var/lib/docker/containers"},
     "vector": {"/var/lib/docker/containers"},
