@@ -14,15 +14,12 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from components.catalog import entries
 from components.errors import ConfigurationError, Problem, problems_of, shown
+from components.overrides import PINNED
 from components.settings import ServiceSettings, Strict
 from components.units import Bytes, Count, Cpus
 
 # It names files, containers and, after "hearth-", accounts of at most 32 characters.
 _NAME = re.compile(r"^[a-z][a-z0-9-]{0,24}$")
-# A tag that says which version, or a digest.
-_IMAGE = re.compile(
-    r"[\w.-]+(:\d+)?(/[\w.-]+)*(:[\w.-]*\d[\w.-]*(@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})"
-)
 Name = Annotated[str, Field(pattern=_NAME.pattern)]
 RuntimeName = Literal["docker", "launchd", "supervisord", "systemd"]
 
@@ -141,6 +138,7 @@ _RESERVED = ("bin", "packages", "secrets", "supervisor", "watchdog")
 # Endings by which the resources of one service are told apart: as a name they would be another's.
 _ENDINGS = (
     "-answers", "-config", "-container", "-data", "-files", "-image", "-package", "-ready", "-secrets",
+    "-source",
 )  # fmt: skip
 
 
@@ -206,7 +204,7 @@ def load_stack_config(values: Mapping[str, Any]) -> StackConfig:
             continue
         if not (isinstance(asked, Mapping) and key in asked):
             problems.append(Problem(path, "names no service of this stack; remove it, or add the service"))
-        elif not _IMAGE.fullmatch(image):
+        elif not PINNED.fullmatch(image):
             # Somebody's password may stand before the registry's name.
             visible = "the value" if "@" in image.partition("/")[0] else repr(image)
             problems.append(Problem(path, f"{visible} is refused: write name:version or name@sha256:digest"))

@@ -6,12 +6,12 @@ how to reach a neighbour, and writes the answers into its configuration.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from components.signals import Panel, Queue, Rule
-from components.spec import Database, Documents, HostMount, Offer, Requests, Route, Watch
+from components.spec import Client, Database, Documents, HostMount, Offer, Requests, Route, Source, Watch
 
 T = TypeVar("T")
 
@@ -41,6 +41,7 @@ class Places:
     secrets: str
     data: str
     run: str
+    source: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,11 +90,21 @@ class Context:
     """What kind of service each of the stack is: its name to a catalogue file's."""
     replica_of: Mapping[str, str] = field(default_factory=dict)
     """Of each of several replicas, the service of the stack file."""
+    clients: Mapping[str, Callable[[str | None], Client]] = field(default_factory=dict)
+    """Of each service that has clients, how to reach it; given the name of a database in it, if any."""
+    digest: Callable[[str], str | None] = field(default=lambda path: None, compare=False)
+    """What changes with the content of a directory of the owner's; none where it cannot be read."""
     resolver: str | None = None
     """DNS server to ask again when neighbours may move; none where addresses are fixed."""
     host_cpus: float = 1.0
     logs: Logs = Logs()
     processes: Processes = Processes()
+    engine: tuple[HostMount, ...] = ()
+    """What of the host shows the containers on it and what they take; nothing where there are none."""
+
+    def threads(self, cpus: float | None) -> int:
+        """Whole cores for a service with this limit: more threads than cores slow computing down."""
+        return max(1, int(min(cpus or self.host_cpus, self.host_cpus)))
 
     def bind(self, address: str) -> str:
         """What to bind for a port that is published on ``address`` of the host."""
@@ -113,7 +124,30 @@ class Context:
                 if service in self.kinds
                 else f"{service}, which is not in hearth:services; add it there"
             )
-            raise LookupError(f"{self.service} needs {wrong}") from None
+            raise LookupError(f"{self.declared(self.service)} needs {wrong}") from None
+
+    def client(self, service: str, database: str | None = None) -> Client:
+        """How to reach ``service``, with the account of ``database`` where it has databases.
+
+        Raises ``LookupError`` naming what is missing.
+        """
+        self.endpoint(service)
+        if service not in self.clients:
+            known = ", ".join(self.clients) or "none of this stack"
+            raise LookupError(f"uses {service}, which cannot be used so; those that can: {known}")
+        return self.clients[service](database)
+
+    def source(self, directory: str) -> Source:
+        """A directory of the owner's, as the service reads it.
+
+        Raises ``LookupError`` when it cannot be read.
+        """
+        digest = self.digest(directory)
+        if digest is None:
+            raise LookupError(
+                f"directory {directory} cannot be read here; correct the path, or who may read it"
+            )
+        return Source(directory=directory, digest=digest, path=f"{self.places.source}/{digest}")
 
     def listens(self, service: str) -> bool:
         """Whether ``service`` has a port of its own."""

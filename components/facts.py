@@ -35,7 +35,7 @@ class HostFacts:
     home: str = "/"
     busy_ports: Mapping[int, str] = field(default_factory=dict)
     """Ports of the plan that somebody else listens on, and who."""
-    digest: Callable[[str], str | None] = field(default=lambda path: "", compare=False)
-    """What changes with the content of a file of the owner's; none where it cannot be read."""
+    digest: Callable[[str], str | None] = field(default=lambda path: "0" * 16, compare=False)
+    """What changes with the content of a file or directory of the owner's; none where it cannot be read."""
     text: Callable[[str], str | None] = field(default=lambda path: None, compare=False)
     """The content of a file of the owner's; none where it cannot be read."""

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
 from components.spec import Image, ServiceSpec
+
+# A tag that says which version, or a digest.
+PINNED = re.compile(
+    r"[\w.-]+(:\d+)?(/[\w.-]+)*(:[\w.-]*\d[\w.-]*(@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})"
+)
 
 
 def parse_reference(reference: str) -> Image:
@@ -21,6 +27,6 @@ def with_image(spec: ServiceSpec, overrides: Mapping[str, str]) -> ServiceSpec:
     if spec.declared in overrides:
         return replace(spec, image=parse_reference(overrides[spec.declared]))
     prefix = overrides.get("prefix", "").rstrip("/")
-    if not prefix:
+    if not prefix or spec.image is None or spec.image.exact:
         return spec
     return replace(spec, image=replace(spec.image, repository=f"{prefix}/{spec.image.repository}"))

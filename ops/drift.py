@@ -10,7 +10,7 @@ from ops import containers, engine, host_commands
 from ops.engine import Resource
 from ops.host_commands import HostCommand
 
-_VERBS = ("apply", "secret-files")
+_VERBS = ("apply", "secret-files", "source")
 _DOCKER = (containers.CONTAINER, containers.VOLUME)
 
 

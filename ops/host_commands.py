@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from host import accounts, drift, files
+from host import accounts, drift, files, source
 from host.drift import Finding
 from host.stdin import mode
 from ops.engine import Resource
@@ -34,7 +34,7 @@ class HostCommand:
     @property
     def service(self) -> str:
         """Resources of a service are named after it: ``redis``, ``redis-secrets``, ``redis-files``."""
-        return self.name.removesuffix("-secrets").removesuffix("-files")
+        return self.name.removesuffix("-secrets").removesuffix("-files").removesuffix("-source")
 
 
 def found_in(resources: Iterable[Resource], verbs: Iterable[str]) -> list[HostCommand]:
@@ -53,9 +53,12 @@ def found_in(resources: Iterable[Resource], verbs: Iterable[str]) -> list[HostCo
 
 
 def differences(command: HostCommand) -> list[Finding]:
-    """What an ``apply`` or a ``secret-files`` once made true, and is not any more."""
+    """What an ``apply``, a ``source`` or a ``secret-files`` once made true, and is not any more."""
     if command.verb == "apply":
         return drift.inspect(command.document)
+    if command.verb == "source":
+        path, wanted = Path(command.document["path"]), command.document["digest"]
+        return [] if source.intact(path, wanted) else [Finding(command.service, str(path), "content")]
     found = _secret_files(command.document)
     return [Finding(command.service, subject, problem) for subject, problem in found if problem]
 

@@ -1,7 +1,8 @@
 """The catalogue: every module here that has a ``spec`` function is a kind of service.
 
 A module ``redis.py`` holds ``Settings`` (the keys of ``hearth:services``), ``spec(settings,
-context)`` and, where the service asks something of its neighbours, ``requests(settings)``.
+context)`` and, where the service asks something of its neighbours, ``requests(settings)``. Where it
+has clients, ``client(settings, name, endpoint, database)`` says how they reach it under its ``name``.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from components.context import Context
+from components.context import Context, Endpoint
 from components.settings import ServiceSettings
-from components.spec import Requests, ServiceSpec
+from components.spec import Client, Requests, ServiceSpec
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Entry:
     settings: type[ServiceSettings]
     spec: Callable[[Any, Context], ServiceSpec]
     requests: Callable[[Any], Requests]
+    client: Callable[[Any, str, Endpoint, str | None], Client] | None
 
     @property
     def class_name(self) -> str:
@@ -47,6 +49,7 @@ def entries() -> dict[str, Entry]:
             settings=module.Settings,
             spec=module.spec,
             requests=getattr(module, "requests", lambda settings: Requests()),
+            client=getattr(module, "client", None),
         )
     return found
 

@@ -9,10 +9,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from components.context import Context
+from components.context import Context, Endpoint
+from components.questions import answers
 from components.rendering import render
 from components.settings import ServiceSettings
 from components.spec import (
+    Client,
     ConfigFile,
     HealthCheck,
     Image,
@@ -32,6 +34,7 @@ MIB = 1024**2
 VERSION = "1.5.9"
 IMAGE = Image(repository="chromadb/chroma", tag=VERSION)
 PACKAGE = Package(programs=("chroma",), venv=(f"chromadb=={VERSION}",))
+_ALIVE = "/api/v2/heartbeat"
 
 
 class Settings(ServiceSettings):
@@ -42,9 +45,14 @@ class Settings(ServiceSettings):
     max_request: Annotated[Bytes, Field(description="Largest request that it takes.")] = 40 * MIB
 
 
+def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+    """``CHROMA_HOST`` and ``CHROMA_PORT``."""
+    return Client(network="data", env={"CHROMA_HOST": endpoint.host, "CHROMA_PORT": str(endpoint.port)})
+
+
 def requests(settings: Settings) -> Requests:
     """Where it can be asked whether it is well; it has no metrics of its own."""
-    return Requests(probes=(Probe(path="/api/v2/heartbeat"),))
+    return Requests(probes=(Probe(path=_ALIVE),))
 
 
 def spec(settings: Settings, context: Context) -> ServiceSpec:
@@ -61,7 +69,9 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
             env={"HOME": context.places.run},
         ),
         resources=Resources(memory=settings.memory, reservation=settings.reservation, cpus=settings.cpus),
-        health=HealthCheck(http=f"http://127.0.0.1:{settings.port}/api/v2/heartbeat"),
+        health=HealthCheck(
+            argv=answers(settings.port, _ALIVE), http=f"http://127.0.0.1:{settings.port}{_ALIVE}"
+        ),
         security=Security(uid=1000),
         networks=("data",),
         ports=(Port(name="http", number=settings.port, publish=settings.publish),),

@@ -9,10 +9,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from components.context import Context
+from components.context import Context, Endpoint
+from components.questions import accepts
 from components.rendering import render
 from components.settings import ServiceSettings
 from components.spec import (
+    Client,
     ConfigFile,
     Documents,
     HealthCheck,
@@ -71,9 +73,22 @@ def requests(settings: Settings) -> Requests:
     return Requests(documents=tuple(Documents(name=name) for name in settings.databases))
 
 
+def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+    """``MONGODB_URL`` with the password of the user of ``database`` in it, or of the first there is."""
+    chosen = database or next(iter(settings.databases), None)
+    if chosen not in settings.databases:
+        raise LookupError(f"uses {name}, which has no database {chosen}; add it to its databases")
+    return Client(
+        network="data",
+        env={"MONGODB_HOST": endpoint.host, "MONGODB_PORT": str(endpoint.port)},
+        secret_env={"MONGODB_URL": f"mongodb://{chosen}:@@mongodb@@@{endpoint}/{chosen}"},
+        secrets={"mongodb": Documents(name=chosen).password},
+    )
+
+
 def password(service: str) -> SecretRef:
-    """The password of the account ``root`` of ``service``, for its owner."""
-    return SecretRef(name=service)
+    """The password of the account ``root`` of ``service``, for its owner. Its data knows no other."""
+    return SecretRef(name=service, guards=service)
 
 
 def cache(settings: Settings) -> int:
@@ -105,9 +120,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
             pids=settings.max_connections + 256,
         ),
         # Its port opens once it serves; its shell takes a second of a core for each question.
-        health=HealthCheck(
-            argv=("bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{settings.port}"), start_period=60
-        ),
+        health=HealthCheck(argv=accepts(settings.port), start_period=60),
         # Its JavaScript engine writes machine code.
         security=Security(uid=999, executable_memory=True),
         networks=("data",),
@@ -127,7 +140,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
                 path=context.secret_path("users.js"),
                 content=render("mongodb/users.js.j2", databases=databases),
                 secrets={"root": password(context.service)}
-                | {f"documents-{base.name}": base.password for base in databases},
+                | {f"documents.{base.name}": base.password for base in databases},
             ),
         ),
         serves_documents=True,

@@ -9,10 +9,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from components.context import Context
+from components.context import Context, Endpoint
 from components.rendering import render
 from components.settings import ServiceSettings
 from components.spec import (
+    Client,
     ConfigFile,
     HealthCheck,
     Image,
@@ -42,7 +43,7 @@ _OVERHEAD = 384 * MIB
 _BUFFERS = 64 * MIB
 # Sends the four versions of Bolt that it speaks, and is content with any that the server chooses.
 _SHAKE_HANDS = (
-    "exec 3<>/dev/tcp/127.0.0.1/$1 &&"
+    'exec 3<>/dev/tcp/127.0.0.1/"$1" &&'
     r" printf '\x60\x60\xb0\x17\x00\x04\x04\x05\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00' >&3 &&"
     " head -c 4 <&3 | od -An -tu1 | grep -q '[1-9]'"
 )
@@ -59,8 +60,18 @@ class Settings(ServiceSettings):
 
 
 def password(service: str) -> SecretRef:
-    """The password of the account ``neo4j`` of ``service``."""
-    return SecretRef(name=service)
+    """The password of the account ``neo4j`` of ``service``. Its data knows no other."""
+    return SecretRef(name=service, guards=service)
+
+
+def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+    """``NEO4J_URI`` and ``NEO4J_USERNAME``; as a secret, ``NEO4J_PASSWORD``."""
+    return Client(
+        network="data",
+        env={"NEO4J_URI": f"bolt://{endpoint}", "NEO4J_USERNAME": "neo4j"},
+        secret_env={"NEO4J_PASSWORD": "@@neo4j@@"},
+        secrets={"neo4j": password(name)},
+    )
 
 
 def memory_shares(settings: Settings) -> dict[str, str]:

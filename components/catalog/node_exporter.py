@@ -156,6 +156,6 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         ports=(Port(name="http", number=settings.port, publish=settings.publish),),
         # CPU and memory are the host's in a container, too; of disks it sees where it lies itself.
         notes=("in a container it sees the disk of Docker's own data, and no other",)
-        if context.listen == "0.0.0.0"
+        if context.engine
         else (),
     )

@@ -9,10 +9,11 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from components.context import Context
-from components.models import GIB, MIB, Footprint, footprint
+from components.context import Context, Endpoint
+from components.models import GIB, MIB, Footprint, declared, footprint
 from components.settings import ServiceSettings, Strict
 from components.spec import (
+    Client,
     HealthCheck,
     Image,
     Package,
@@ -56,11 +57,7 @@ class Model(Strict):
     @property
     def footprint(self) -> Footprint | None:
         """Declared, else known, else told from the tag; ``None`` when nothing is known."""
-        known = footprint(self.name)
-        if self.weights is None:
-            return known
-        cache = self.cache_per_token or (known.cache_per_token if known else 128 * 1024)
-        return Footprint(self.weights, cache)
+        return declared(footprint(self.name), self.weights, self.cache_per_token)
 
 
 class Settings(ServiceSettings):
@@ -122,6 +119,11 @@ def requests(settings: Settings) -> Requests:
     api = Route(prefix="/ollama/", stream=True, max_body="64m", probe="api/version")
     # Probes alone: Ollama has no metrics of its own.
     return Requests(routes=(api,), probes=(Probe(path="/api/version"),))
+
+
+def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+    """``OLLAMA_HOST``, as Ollama's own clients read it."""
+    return Client(network="backend", env={"OLLAMA_HOST": f"http://{endpoint}"})
 
 
 def _tasks(settings: Settings) -> tuple[Task, ...]:

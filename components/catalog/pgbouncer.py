@@ -9,10 +9,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from components.context import Context
+from components.applications import Neighbour
+from components.catalog import postgres
+from components.context import Context, Endpoint
 from components.rendering import render
 from components.settings import ServiceSettings
 from components.spec import (
+    Client,
     ConfigFile,
     HealthCheck,
     Image,
@@ -34,7 +37,7 @@ class Settings(ServiceSettings):
 
     memory: Annotated[Bytes, Field(ge=16 * 1024**2, description="Hard memory limit.")] = 32 * 1024**2
     port: Annotated[PortNumber, Field(description="Port that clients connect to.")] = 6432
-    postgres: Annotated[str, Field(description="Name of the PostgreSQL in this stack.")] = "postgres"
+    postgres: Annotated[Neighbour, Field(description="PostgreSQL to use; the stack's if absent.")] = None
     pool: Annotated[Count, Field(ge=1, le=500, description="Connections that each database gets.")] = 20
     overflow: Annotated[
         Count, Field(ge=0, le=500, description="Connections beyond them while clients wait for long.")
@@ -44,9 +47,15 @@ class Settings(ServiceSettings):
     max_clients: Annotated[Count, Field(ge=1, le=900, description="Most clients at once.")] = 500
 
 
+def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+    """As PostgreSQL itself is reached: its users do not see the pool."""
+    return postgres.client_of(name, endpoint, database)
+
+
 def spec(settings: Settings, context: Context) -> ServiceSpec:
     """One pool for each database of the stack; a connection is a client's for one transaction."""
     databases = context.databases()
+    server = context.needed("postgres", settings.postgres)
     most = len(databases) * (settings.pool + settings.overflow)
     return ServiceSpec(
         name=context.service,
@@ -78,7 +87,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
                     settings=settings,
                     context=context,
                     databases=databases,
-                    target=context.endpoint(settings.postgres),
+                    target=context.endpoint(server),
                 ),
             ),
             ConfigFile(
@@ -87,6 +96,6 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
                 secrets={base.name: base.password for base in databases},
             ),
         ),
-        needs=(settings.postgres,),
-        notes=(f"up to {most} connections to {settings.postgres}: its max-connections must allow them",),
+        needs=(server,),
+        notes=(f"up to {most} connections to {server}: its max-connections must allow them",),
     )  # fmt: skip

@@ -9,10 +9,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from components.context import Context
+from components.context import Context, Endpoint
 from components.rendering import render
 from components.settings import ServiceSettings, Strict
 from components.spec import (
+    Client,
     ConfigFile,
     Database,
     HealthCheck,
@@ -100,6 +101,36 @@ def requests(settings: Settings) -> Requests:
     """The databases declared on PostgreSQL itself."""
     return Requests(
         databases=tuple(Database(name=d.name, extensions=d.extensions) for d in settings.databases)
+    )
+
+
+def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+    """The variables of libpq, and ``DATABASE_URL`` with the password of the database's own role in it."""
+    return client_of(name, endpoint, database)
+
+
+def client_of(name: str, endpoint: Endpoint, database: str | None) -> Client:
+    """The same for whoever stands in front of a PostgreSQL."""
+    if database is None:
+        raise LookupError(f"uses {name} and names no database in it; write database: NAME, its own or shared")
+    return Client(
+        network="data",
+        env={
+            "PGHOST": endpoint.host,
+            "PGPORT": str(endpoint.port),
+            "PGUSER": database,
+            "PGDATABASE": database,
+        },
+        secret_env={
+            "PGPASSWORD": "@@postgres@@",
+            "DATABASE_URL": f"postgresql://{database}:@@postgres@@@{endpoint}/{database}",
+        },
+        secrets={"postgres": Database(name=database).password},
+        pool={
+            "size": "DATABASE_POOL_SIZE",
+            "overflow": "DATABASE_MAX_OVERFLOW",
+            "wait": "DATABASE_POOL_TIMEOUT",
+        },
     )
 
 

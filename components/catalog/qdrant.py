@@ -10,10 +10,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from components.context import Context
+from components.context import Context, Endpoint
+from components.questions import answers
 from components.rendering import render
 from components.settings import ServiceSettings
+from components.signals import Panel
 from components.spec import (
+    Client,
     ConfigFile,
     HealthCheck,
     Image,
@@ -40,10 +43,22 @@ PACKAGE = Package(
     installer=f"https://github.com/qdrant/qdrant/releases/download/v{VERSION}/"
     "qdrant-{arch}-unknown-linux-musl.tar.gz",
 )
-# The image has no client to ask with.
-_ASK = (
-    "exec 3<>/dev/tcp/127.0.0.1/$1 &&"
-    r" printf 'GET /readyz HTTP/1.0\r\n\r\n' >&3 && grep -q '^HTTP/[0-9.]* 200 ' <&3"
+
+# https://qdrant.tech/documentation/guides/monitoring/
+PANELS = (
+    Panel(title="Qdrant: vectors", query="collections_vector_total", group="data"),
+    Panel(
+        title="Qdrant: answers",
+        query="sum by (service) (rate(rest_responses_total[5m]))",
+        unit="reqps",
+        group="data",
+    ),
+    Panel(
+        title="Qdrant: failures",
+        query="sum by (service) (rate(rest_responses_fail_total[5m]))",
+        unit="reqps",
+        group="data",
+    ),
 )
 
 
@@ -65,9 +80,19 @@ def api_key(service: str) -> SecretRef:
     return SecretRef(name=service)
 
 
+def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+    """``QDRANT_URL`` and, as a secret, ``QDRANT_API_KEY``."""
+    return Client(
+        network="data",
+        env={"QDRANT_URL": f"http://{endpoint}"},
+        secret_env={"QDRANT_API_KEY": "@@qdrant@@"},
+        secrets={"qdrant": api_key(name)},
+    )
+
+
 def requests(settings: Settings) -> Requests:
     """Its metrics, for who may only read, and where it can be asked whether it is well."""
-    return Requests(scrapes=(Scrape(guarded=True),), probes=(Probe(path="/readyz"),))
+    return Requests(scrapes=(Scrape(guarded=True),), probes=(Probe(path="/readyz"),), panels=PANELS)
 
 
 def spec(settings: Settings, context: Context) -> ServiceSpec:
@@ -88,7 +113,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         ),
         resources=Resources(memory=settings.memory, reservation=settings.reservation, cpus=settings.cpus),
         health=HealthCheck(
-            argv=("bash", "-c", _ASK, "ask", str(settings.port)),
+            argv=answers(settings.port, "/readyz"),
             http=f"http://127.0.0.1:{settings.port}/readyz",
         ),
         security=Security(uid=1000),

@@ -9,11 +9,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.context import Context
+from components.context import Context, Endpoint
 from components.rendering import render
 from components.settings import ServiceSettings, Strict
 from components.signals import QUEUE_KEY, Queue
 from components.spec import (
+    Client,
     ConfigFile,
     HealthCheck,
     Image,
@@ -73,6 +74,26 @@ def requests(settings: Settings) -> Requests:
             Queue(service="$service", key=queue.key, db=queue.db, depth=queue.depth)
             for queue in settings.queues
         )
+    )
+
+
+def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+    """``REDIS_HOST`` and ``REDIS_PORT``; with the password in it, ``REDIS_URL``."""
+    return Client(
+        network="data",
+        env={
+            "REDIS_HOST": endpoint.host,
+            "REDIS_PORT": str(endpoint.port),
+            # Whoever comes when all connections are taken waits, and is not refused.
+            "REDIS_CONNECTION_POOL_CLASS": "BlockingConnectionPool",
+        },
+        secret_env={
+            "REDIS_PASSWORD": "@@redis@@",
+            "REDIS_URL": f"redis://:@@redis@@@{endpoint}/0",
+        },
+        secrets={"redis": SecretRef(name=name)},
+        url="REDIS_URL",
+        pool={"connections": "REDIS_MAX_CONNECTIONS"},
     )
 
 

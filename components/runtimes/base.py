@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from components.context import Endpoint, Logs, Places, Processes
-from components.spec import ServiceSpec
+from components.spec import HostMount, ServiceSpec
 
 if TYPE_CHECKING:
     import pulumi
@@ -53,6 +53,8 @@ class Runtime(Protocol):
     """Where what the services log is read by one of them."""
     processes: Processes
     """How a service finds the processes of the others."""
+    engine: tuple[HostMount, ...]
+    """What of the host shows the containers on it; nothing without containers."""
     containers: bool
 
     def places(self, service: str) -> Places:

@@ -30,7 +30,7 @@ from components.runtimes.docker_arguments import (
     tmpfs,
 )
 from components.secrets import SecretStore
-from components.spec import HostMount, ServiceSpec
+from components.spec import HostMount, ServiceSpec, Source
 
 # The others lead nowhere but to the services on them.
 _OUTSIDE = frozenset({"frontend", "egress"})
@@ -63,11 +63,18 @@ def config_labels(stack: str, spec: ServiceSpec) -> dict[str, str]:
     return labels(stack, spec.name, role="config")
 
 
+def source_volume(stack: str, service: str, source: Source) -> str:
+    """Name of the volume for exactly this content of a directory. Pure."""
+    return f"{stack}-{service}-source-{source.digest}"
+
+
 def mounts(stack: str, spec: ServiceSpec) -> dict[str, tuple[str, bool]]:
     """Volume name to (path in the container, read-only). Pure."""
     found = {f"{stack}-{v.of or spec.name}-{v.name}": (v.path, False) for v in spec.volumes}
     if config_files(spec):
         found[config_volume(stack, spec)] = (PLACES.config, True)
+    if spec.source:
+        found[source_volume(stack, spec.name, spec.source)] = (spec.source.path, True)
     if spec.secrets:
         found[f"{stack}-{spec.name}-secrets"] = (PLACES.secrets, True)
     return found
@@ -83,6 +90,12 @@ class DockerRuntime:
     # Docker's own DNS server on every user-defined network.
     resolver: str | None = "127.0.0.11"
     containers = True
+    # Whose container is whose only the daemon says, and through its socket to whoever may do anything.
+    engine = (
+        HostMount(source="/sys", path="/sys"),
+        HostMount(source="/var/lib/docker", path="/var/lib/docker"),
+        HostMount(source="/var/run/docker.sock", path="/var/run/docker.sock"),
+    )
 
     def __init__(self, stack: Stack, *, security_options: Sequence[str] = (), gpus: bool = False) -> None:
         self.stack = stack
@@ -189,6 +202,30 @@ class DockerRuntime:
         )
         return [volume, delivered], pulumi.Output.unsecret(delivered.stdout).apply(str.strip)
 
+    def _source(
+        self, spec: ServiceSpec, image: docker.RemoteImage, parent: pulumi.Resource
+    ) -> list[pulumi.Resource]:
+        """The volume with the owner's directory; earlier ones go with earlier configurations."""
+        if spec.source is None:
+            return []
+        values = {
+            **asdict(spec.source),
+            "volume": source_volume(self.stack.name, spec.name, spec.source),
+            "owner": labels(self.stack.name, spec.name),
+            "labels": config_labels(self.stack.name, spec),
+            "uid": spec.security.uid,
+        }
+        return [
+            command(
+                f"{spec.name}-source",
+                parent=parent,
+                create=call("source-volume"),
+                delete=call("volume-prune", self.stack.name, spec.name),
+                stdin=image.name.apply(lambda name: document({**values, "image": name})),
+                after=[image],
+            )
+        ]
+
     def _files(
         self,
         spec: ServiceSpec,
@@ -253,6 +290,7 @@ class DockerRuntime:
         after: Sequence[pulumi.Resource],
     ) -> pulumi.Resource:
         """Image, volumes, container, and the gate that opens once the service answers."""
+        assert spec.image is not None
         image = docker.RemoteImage(
             f"{spec.name}-image",
             name=spec.image.reference,
@@ -260,6 +298,7 @@ class DockerRuntime:
             opts=pulumi.ResourceOptions(parent=parent),
         )
         delivered, generation = self._secrets(spec, image, parent, secrets)
+        delivered += self._source(spec, image, parent)
         # A key that is made after its data's volume would be taken for a lost one.
         keys = [secrets.made(ref) for ref in spec.secrets if ref.guards]
         written = self._files(spec, image, parent, [*after, *delivered], keys)

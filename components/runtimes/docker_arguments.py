@@ -23,6 +23,7 @@ PLACES = Places(
     secrets="/run/hearth-secrets",
     data="/var/lib/hearth",
     run="/run/hearth",
+    source="/opt/hearth",
 )
 NO_NEW_PRIVILEGES = "no-new-privileges:true"
 T = TypeVar("T")
@@ -52,9 +53,11 @@ def go_duration(seconds: int) -> str:
 
 def in_image(spec: ServiceSpec, argv: Sequence[str]) -> list[str]:
     """``argv`` with the service's own program where its image keeps it."""
+    if not argv:
+        return []
     program, *rest = argv
-    own = spec.image.program is not None and program == spec.process.argv[0]
-    return [spec.image.program if own else program, *rest]
+    here = (spec.image.program if spec.image else None) or spec.process.in_image
+    return [here if here and program == spec.process.argv[0] else program, *rest]
 
 
 def command_line(spec: ServiceSpec) -> list[str]:
@@ -109,15 +112,15 @@ def container_arguments(
     test = health_test(spec)
     memory = resources.memory // MIB
     reservation = (resources.reservation or resources.memory // 2) // MIB
-    program, *rest = command_line(spec)
+    program, rest = command_line(spec)[:1], command_line(spec)[1:]
     # By the second name any one of the replicas is reached.
     aliases = [spec.name, *([spec.replica_of] if spec.replica_of else [])]
     return {
         "name": f"{stack}-{spec.name}",
         "hostname": spec.name,
         "image": image.image_id,
-        "entrypoints": [program],
-        "command": rest,
+        "entrypoints": program or None,
+        "command": rest or None,
         "envs": [f"{key}={value}" for key, value in sorted(spec.process.env.items())],
         "user": f"{spec.security.uid}:{spec.security.uid}",
         "read_only": spec.security.read_only_root,

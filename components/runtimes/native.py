@@ -17,12 +17,22 @@ from components.context import Endpoint, Logs, Places, Processes
 from components.runtimes.base import Capability, Stack
 from components.schedules import Keeper, kept
 from components.secrets import SecretStore
-from components.spec import Package, ServiceSpec
+from components.spec import HostMount, Package, ServiceSpec
 
 LOOPBACK = "127.0.0.1"
 # Who is in it may read what every service logs. No account is called so: theirs have no underscore.
 LOG_GROUP = "hearth_logs"
 _NAME = "[a-z][a-z0-9-]*"
+
+
+def _places(base: str) -> Places:
+    return Places(
+        config=f"{base}/config",
+        secrets=f"{base}/secrets",
+        data=f"{base}/data",
+        run=f"{base}/run",
+        source=f"{base}/source",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +62,7 @@ class NativeService:
     @property
     def places(self) -> Places:
         """Its directories."""
-        base = self.directory
-        return Places(
-            config=f"{base}/config", secrets=f"{base}/secrets", data=f"{base}/data", run=f"{base}/run"
-        )
+        return _places(self.directory)
 
     @property
     def argv(self) -> list[str]:
@@ -146,7 +153,10 @@ def apply_document(service: NativeService, units: UnitRenderer) -> dict[str, Any
         "unit": {"path": units.path(service), "content": units.render(service)},
         "environment_path": service.search_path,
         "env": service.environment,
-        "health": {key: value for key, value in health.items() if value not in ((), None)},
+        # What runs at set times is well while somebody keeps them.
+        "health": {}
+        if spec.schedule
+        else {key: value for key, value in health.items() if value not in ((), None)},
         "tasks": [asdict(task) for task in spec.tasks],
         "memory": spec.resources.memory,
         **({"reservation": spec.resources.reservation} if spec.resources.reservation else {}),
@@ -160,6 +170,7 @@ class NativeRuntime:
     listen = LOOPBACK
     resolver: str | None = None
     containers = False
+    engine: tuple[HostMount, ...] = ()
 
     def __init__(self, stack: Stack, units: UnitRenderer) -> None:
         self.stack = stack
@@ -170,10 +181,7 @@ class NativeRuntime:
 
     def places(self, service: str) -> Places:
         """Directories below the stack's root."""
-        base = f"{self.stack.root}/{service}"
-        return Places(
-            config=f"{base}/config", secrets=f"{base}/secrets", data=f"{base}/data", run=f"{base}/run"
-        )
+        return _places(f"{self.stack.root}/{service}")
 
     def endpoint(self, service: str, port: int) -> Endpoint:
         """Loopback, whatever the service."""
@@ -204,6 +212,17 @@ class NativeRuntime:
         """The supervisor, where the host has none of its own."""
         return self.units.prepare(self.stack, parent)
 
+    def _source(self, service: NativeService, parent: pulumi.Resource) -> pulumi.Resource:
+        """The owner's directory, as the service's account reads it."""
+        source = service.spec.source
+        assert source is not None
+        return command(
+            f"{service.spec.name}-source",
+            parent=parent,
+            create=call("source"),
+            stdin=document({**asdict(source), "home": service.directory, "account": service.account}),
+        )
+
     def realise(
         self,
         spec: ServiceSpec,
@@ -213,14 +232,18 @@ class NativeRuntime:
     ) -> pulumi.Resource:
         """Programs, secret files, then the service itself, which answers when this is created."""
         service = self.service(spec)
+        assert spec.package is not None
+        copied = [self._source(service, parent)] if spec.source else []
         package = command(
             f"{spec.name}-package",
             parent=parent,
             create=call("package"),
-            stdin=document({"root": self.stack.root, "name": spec.name, **asdict(service.package)}),
+            stdin=document({"root": self.stack.root, "name": spec.declared, **asdict(service.package)}),
+            # What a directory requires is written in it.
+            after=copied,
         )
         values = apply_document(service, self.units)
-        needed = [package, *after]
+        needed = [*copied, package, *after]
         secret_files = [file for file in spec.files if file.secrets]
         generation: pulumi.Output[str] | None = None
         if secret_files:

@@ -39,7 +39,7 @@ def deliver(document: Mapping[str, Any]) -> str:
         if volume and document.get("labels"):
             daemon.volumes.create(volume, labels=document["labels"])
         names = list(dict.fromkeys([*([volume] if volume else []), *owned]))
-        _require_own(daemon, names, document.get("owner") or {})
+        require_own(daemon, names, document.get("owner") or {})
         helper = daemon.containers.create(
             document["image"],
             command=["true"],
@@ -79,7 +79,7 @@ def _fill(helper: Any, volume: str, uid: int, wanted: Mapping[str, Entry]) -> st
     return generation
 
 
-def _require_own(daemon: Any, names: list[str], owner: Mapping[str, str]) -> None:
+def require_own(daemon: Any, names: list[str], owner: Mapping[str, str]) -> None:
     """Refuse volumes that another stack or service has labelled: their names may fall together."""
     labels = {volume.name: volume.attrs.get("Labels") or {} for volume in daemon.volumes.list()}
     for name in names:

@@ -1,4 +1,4 @@
-"""A vendor's own release archives, where their servers can be reached."""
+"""A vendor's own release, where its server can be reached: an archive, or the program itself."""
 
 from __future__ import annotations
 
@@ -20,10 +20,13 @@ MACHINES = {
     "aarch64": {"machine": "arm64", "arch": "aarch64", "cpu": "arm64"},
 }
 """What vendors call a machine, by what the kernel calls it."""
+ARCHIVES = (".gz", ".tgz", ".xz", ".bz2", ".zst", ".tar")
 
 
 def provide(request: Request) -> dict[str, Path]:
-    """Download and unpack the archives. An address may end in ``#sha256=HEX``.
+    """Download and unpack the archives. An address may end in ``#sha256=HEX,HEX``, one for each machine.
+
+    What is not named like an archive is the first program itself.
 
     Raises ``Unavailable`` when a server does not answer at once, or an archive is not the one pinned.
     """
@@ -37,19 +40,26 @@ def provide(request: Request) -> dict[str, Path]:
     if not target.is_dir():
         with unpacked.building(target) as directory:
             for address in addresses:
-                _unpack(request.name, address, directory)
+                _take(request, address, directory)
     return unpacked.programs(request, target)
 
 
-def _unpack(name: str, pinned: str, directory: Path) -> None:
-    address, _, checksum = pinned.partition("#sha256=")
+def _take(request: Request, pinned: str, directory: Path) -> None:
+    address, _, checksums = pinned.partition("#sha256=")
     archive = directory / "archive"
-    digest = _download(name, address, archive)
-    if checksum and digest != checksum:
+    digest = _download(request.name, address, archive)
+    if checksums and digest not in checksums.split(","):
         raise Unavailable(f"{address} is not the pinned archive: sha256 {digest}")
+    if address.endswith(ARCHIVES):
+        _unpack(archive, address)
+    else:
+        archive.rename(directory / request.programs[0]).chmod(0o755)
+
+
+def _unpack(archive: Path, address: str) -> None:
     # tar itself knows every compression that a vendor may choose.
     done = subprocess.run(
-        ["tar", "-xf", str(archive), "--no-same-owner", "-C", str(directory)],
+        ["tar", "-xf", str(archive), "--no-same-owner", "-C", str(archive.parent)],
         capture_output=True,
         text=True,
         check=False,

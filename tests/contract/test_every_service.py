@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from support.mocks import Recorder, Registration
-from support.stacks import RUNTIMES, STACK, everything, facts, kinds, plan, record
+from support.stacks import RUNTIMES, STACK, everything, facts, kinds, plan, record, values
 
 from components.catalog import entries
 from components.spec import ServiceSpec
@@ -18,14 +18,16 @@ from components.spec import ServiceSpec
 KINDS = sorted(entries())
 # No formula of Homebrew's is known to bring them: on a Mac their programs must be there already.
 NO_FORMULA = {
-    "alertmanager", "blackbox-exporter", "neo4j", "postgres-exporter", "process-exporter", "qdrant",
-    "redis-exporter",
+    "alertmanager", "blackbox-exporter", "cadvisor", "neo4j", "postgres-exporter", "process-exporter",
+    "qdrant", "redis-exporter",
 }  # fmt: skip
 # What of the host a container may see. Everybody else sees nothing of it.
 HOST_MOUNTS = {
     "alloy": {"/var/lib/docker/containers"},
+    "cadvisor": {"/sys", "/var/lib/docker", "/var/run/docker.sock"},
     "process-exporter": {"/proc"},
     "promtail": {"/var/lib/docker/containers"},
+    "vector": {"/var/lib/docker/containers"},
 }
 COMMAND = "command:local:Command"
 
@@ -119,7 +121,8 @@ def test_is_limited_checked_and_known_by_its_own_name(service: str, runtime: str
     assert spec.type == service
     assert spec.resources.memory >= 16 * 1024**2
     assert spec.resources.pids > 0
-    assert spec.health.argv or spec.health.http
+    # What listens nowhere may have nothing to be asked but whether its process runs.
+    assert spec.health.argv or spec.health.http or not spec.ports
     assert bool(spec.ports) is (entries()[service].settings.model_fields["port"].default is not None)
     # Root's files of the host are for root alone, and whoever reads one is no other in its container.
     assert spec.security.uid > 0 or spec.security.host_mounts or walled_off(spec)
@@ -150,8 +153,9 @@ def test_has_programs_for_hosts_without_containers(service: str) -> None:
     spec = planned("supervisord")[service]
     assert spec.package.programs
     assert spec.process.argv[0] in (*spec.package.programs, "sh")
-    everywhere = (spec.package.brew, spec.package.venv, spec.package.npm)
-    assert any((spec.package.apt, spec.package.installer, spec.package.go, spec.package.pypi, *everywhere))
+    package = spec.package
+    everywhere = (package.brew, package.venv, package.npm)
+    assert any((package.apt, package.installer, package.go, package.cmake, package.pypi, *everywhere))
     assert any(everywhere) or service in NO_FORMULA
 
 
@@ -192,7 +196,11 @@ def test_container_gets_the_cores_that_it_is_given() -> None:
 
 @every_service
 def test_container_is_asked_whether_it_answers(service: str) -> None:
-    health = container(service).inputs["healthcheck"]
+    health = container(service).inputs.get("healthcheck")
+    if health is None:
+        assert not planned("docker")[service].health.argv
+        assert not planned("docker")[service].ports
+        return
     assert health["tests"][0] in ("CMD", "CMD-SHELL")
     assert len(health["tests"]) > 1
     assert all(
@@ -269,7 +277,7 @@ def test_container_comes_back_and_keeps_its_log_short(service: str) -> None:
 def test_image_is_pinned_by_exact_version(service: str) -> None:
     image = recorded("docker").named(f"{service}-image", "docker:index/remoteImage:RemoteImage")
     tag = image.inputs["name"].partition("@")[0].rpartition(":")[2]
-    assert re.search(r"\d+\.\d+(\.\d+)?", tag)
+    assert re.search(r"\d+\.\d+(\.\d+)?|b\d{4,}", tag)
     assert "latest" not in tag
     assert container(service).inputs["image"] == f"sha256:{service}-image"
 
@@ -329,9 +337,11 @@ def applied(runtime: str, service: str) -> dict[str, Any]:
 
 
 def unit(runtime: str, service: str) -> dict[str, list[str]]:
-    """Directive to its values."""
+    """Directive to its values, of the unit whose process it is."""
     found: dict[str, list[str]] = {}
-    for line in applied(runtime, service)["unit"]["content"].splitlines():
+    document = applied(runtime, service)
+    jobs = [entry["content"] for entry in document["files"] if entry["path"].endswith(".job.service")]
+    for line in (*jobs, document["unit"]["content"])[0].splitlines():
         key, separator, value = line.partition("=")
         if separator and not line.startswith(("#", ";")):
             found.setdefault(key, []).append(value)
@@ -350,9 +360,13 @@ def test_process_document_is_whole(service: str, runtime: str) -> None:
     assert document["service"] == service
     assert document["memory"] == spec.resources.memory
     assert document["ports"] == [port.number for port in spec.ports]
-    assert document["health"].get("argv") or document["health"].get("http")
-    assert {entry["path"] for entry in document["files"]} == {f.path for f in spec.files if not f.secrets}
-    assert all(entry["mode"] in ("0440", "0550") for entry in document["files"])
+    asked = document["health"].get("argv"), document["health"].get("http")
+    assert any(asked) is bool((spec.health.argv or spec.health.http) and not spec.schedule)
+    beside = {entry["path"] for entry in document["files"] if entry["mode"] == "0444"}
+    assert bool(beside) is bool(spec.schedule and runtime in SYSTEMD)
+    written = {entry["path"]: entry["mode"] for entry in document["files"]}
+    assert written.keys() - beside == {f.path for f in spec.files if not f.secrets}
+    assert {written[path] for path in written.keys() - beside} <= {"0440", "0550"}
     assert len(document["tasks"]) == len(spec.tasks)
 
 
@@ -415,7 +429,9 @@ def test_unit_can_do_as_little_as_possible(service: str, runtime: str) -> None:
     assert lines["ProtectSystem"] == ["strict"]
     assert lines["BindPaths"][0] == f"/var/lib/hearth/{STACK}/{service}"
     assert lines["UMask"] == ["0077"]
-    assert lines["Restart"] == ["always"]
+    scheduled = planned(runtime)[service].schedule is not None
+    assert lines["Type"] == ["oneshot" if scheduled else "exec"]
+    assert lines.get("Restart") == (None if scheduled else ["always"])
     assert ("MemoryDenyWriteExecute" in lines) is not planned(runtime)[service].security.executable_memory
 
 
@@ -475,7 +491,11 @@ def test_job_comes_back_and_knows_its_place(service: str, runtime: str) -> None:
     values, home = job(runtime, service), f"/var/lib/hearth/{STACK}/{service}"
     assert values["Label"] == f"dev.hearth.{STACK}.{service}"
     assert applied(runtime, service)["unit"]["path"].endswith(f"/{values['Label']}.plist")
-    assert values["KeepAlive"] is values["RunAtLoad"] is True
+    if planned(runtime)[service].schedule:
+        assert values["StartCalendarInterval"]
+        assert not {"KeepAlive", "RunAtLoad"} & set(values)
+    else:
+        assert values["KeepAlive"] is values["RunAtLoad"] is True
     assert values["WorkingDirectory"] == home
     assert values["StandardOutPath"] == values["StandardErrorPath"] == f"{home}/log/{service}.log"
     assert values["Umask"] == 0o077
@@ -512,10 +532,63 @@ def test_without_root_there_is_no_account_to_switch_to(service: str) -> None:
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_account_and_container_names_fit_the_longest_service_name(runtime: str) -> None:
     name = "x" * 25
-    stack = everything(runtime)
-    stack["services"] = {name: {"type": "redis"}}
+    stack = values(runtime, {name: {"type": "redis"}})
     found = record(stack)
     if runtime in ("supervisord", "systemd-system"):
         # useradd(8): a name is at most 32 characters long.
         assert len(found.named(name, COMMAND).document["account"]) <= 32
     assert found.named(name, "hearth:service:Redis")
+
+
+# What runs at set times ---------------------------------------------------------------------------
+
+
+SCHEDULED = [name for name in KINDS if planned("supervisord")[name].schedule]
+
+
+@pytest.mark.parametrize("service", SCHEDULED)
+@pytest.mark.parametrize("runtime", SYSTEMD)
+def test_a_timer_starts_the_unit_of_a_job(service: str, runtime: str) -> None:
+    document = applied(runtime, service)
+    assert document["unit"]["path"].endswith(f"hearth-{STACK}-{service}.timer")
+    assert f"\nUnit=hearth-{STACK}-{service}.job.service\n" in document["unit"]["content"]
+    assert "\nOnCalendar=" in document["unit"]["content"]
+    (argv,) = unit(runtime, service)["ExecStart"]
+    assert f"/config/schedule.sh once /var/lib/hearth/{STACK}/{service}/data/last-run.json " in argv
+
+
+@pytest.mark.parametrize("service", SCHEDULED)
+def test_a_script_keeps_the_times_of_a_job_where_nobody_else_does(service: str) -> None:
+    (argv,) = unit("supervisord", service)["command"]
+    assert f"/config/schedule.sh keep /var/lib/hearth/{STACK}/{service}/data/last-run.json " in argv
+    inputs = container(service).inputs
+    assert inputs["entrypoints"] == ["/bin/sh"]
+    assert inputs["command"][:3] == ["/etc/hearth/schedule.sh", "keep", "/var/lib/hearth/last-run.json"]
+
+
+# Programs of the owner's --------------------------------------------------------------------------
+
+
+COPIED = [name for name in KINDS if planned("supervisord")[name].source]
+
+
+@pytest.mark.parametrize("service", COPIED)
+@every_runtime
+def test_a_directory_is_there_before_what_reads_it(service: str, runtime: str) -> None:
+    found, source = recorded(runtime), planned(runtime)[service].source
+    copied = found.named(f"{service}-source", COMMAND)
+    assert copied.document["digest"] in source.path
+    readers = [gate_name(service, runtime)] if runtime != "docker" else [f"{service}-container"]
+    if runtime != "docker":
+        readers.append(f"{service}-package")
+        assert found.named(f"{service}-package", COMMAND).document["programs"]
+    for reader in found.below(component(runtime, service)):
+        if reader.name in readers:
+            assert copied.urn in reader.dependencies, reader.name
+
+
+@pytest.mark.parametrize("service", COPIED)
+def test_a_container_cannot_write_to_its_sources(service: str) -> None:
+    source = planned("docker")[service].source
+    (mount,) = [m for m in container(service).inputs["volumes"] if m["containerPath"] == source.path]
+    assert mount["readOnly"] is True

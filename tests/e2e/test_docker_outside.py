@@ -14,8 +14,9 @@ import httpx
 import pytest
 from docker.models.containers import Container
 
+from components.catalog import ollama
 from tests.e2e import probes
-from tests.e2e.image import native_ollama
+from tests.e2e.programs import programs
 from tests.e2e.story import eventually, plan, settled, smoke
 from tests.e2e.workbench import Workbench
 
@@ -36,7 +37,7 @@ CONFIG: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def native(scratch: Path) -> Iterator[Callable[[str], None]]:
     """Starts the host's own Ollama on an address, in the place of the one before."""
-    program, running = native_ollama(scratch / "native"), []
+    program, running = programs("ollama", ollama.PACKAGE, scratch / "native") / "ollama", []
 
     def listen(address: str) -> None:
         stop()

@@ -26,7 +26,7 @@ TYPES: dict[str, type | tuple[type, ...]] = {
     "ExitTimeOut": int, "ThrottleInterval": int, "InitGroups": bool, "StartInterval": int,
     "StandardInPath": str, "StandardOutPath": str, "StandardErrorPath": str, "SoftResourceLimits": dict,
     "HardResourceLimits": dict, "Nice": int, "ProcessType": str, "AbandonProcessGroup": bool,
-    "LowPriorityIO": bool, "LowPriorityBackgroundIO": bool, "SessionCreate": bool,
+    "StartCalendarInterval": (dict, list), "LowPriorityIO": bool, "LowPriorityBackgroundIO": bool, "SessionCreate": bool,
 }  # fmt: skip
 PROCESS_TYPES = {"Background", "Standard", "Adaptive", "Interactive"}
 LIMITS = {
@@ -96,7 +96,7 @@ def test_every_job_runs_a_program_of_its_package_or_the_shell(runtime: str) -> N
             words = words[4:]
         own = [f"{service.stack.root}/bin/{program}" for program in service.spec.package.programs]
         assert words[0] in [*own, "/bin/sh"]
-        assert words == service.argv
+        assert words == service.command_line("once")
 
 
 @pytest.mark.parametrize("runtime", RUNTIME_NAMES)

@@ -27,7 +27,7 @@ def test_every_program_is_read_as_it_was_meant(tmp_path: Path) -> None:
     assert set(read) == set(wanted)
     for name, process in read.items():
         service = wanted[name]
-        assert shlex.split(process.command) == service.argv
+        assert shlex.split(process.command) == service.command_line("keep")
         assert {key: process.environment[key] for key in service.environment} == service.environment
         assert process.directory == service.directory
         assert process.stdout_logfile_maxbytes == 10 * 1024**2

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import http.server
 import os
+import platform
 import subprocess
 import tarfile
 import threading
@@ -204,6 +205,16 @@ def test_an_archive_is_taken_from_its_server_only_as_pinned(root: Path, tmp_path
             install.package(parse(ask(root, "tool", programs=["tool"], installer=pinned)))
             == "tool 3.4.5 from installer"
         )
+        # A second archive beside the first, whose name says for which machine it is.
+        arch, cpu = {"x86_64": ("x86_64", "x64"), "aarch64": ("aarch64", "arm64")}[platform.machine()]
+        (program.parent / "shell").write_text("#!/bin/sh\n")
+        (program.parent / "shell").chmod(0o755)
+        with tarfile.open(tmp_path / f"shell-{arch}-{cpu}.tgz", "w:gz") as tar:
+            tar.add(program.parent / "shell", arcname="shell-1/bin/shell")
+        both = f"{pinned} {address.replace('tool.tgz', 'shell-{arch}-{cpu}.tgz')}"
+        asked = ask(root, "both", programs=["tool", "shell"], installer=both)
+        assert install.package(parse(asked)) == "tool 3.4.5 from installer"
+        assert (root / "bin/shell").resolve().is_file()
         server.shutdown()
     with pytest.raises(HostError, match="cannot be reached"):
         install.package(parse(ask(root, "tool2", programs=["tool2"], installer=address)))

@@ -31,6 +31,24 @@ RUNTIMES: dict[str, dict[str, Any]] = {
 }
 
 
+# Kinds of which there is none without a program of the owner's.
+OWN: dict[str, dict[str, Any]] = {
+    "agent": {"directory": "examples/agent", "requirements": "requirements.txt", "uses": ["redis"]},
+    "api": {
+        "directory": "examples/api",
+        "uses": ["redis", "postgres"],
+        "database": "shop",
+        "route": "/api/",
+        "secrets": {"JWT_SECRET": "jwt"},
+    },
+    "cronjob": {"directory": "examples/etl", "script": "main.py", "data": True},
+    "frontend": {"directory": "examples/frontend"},
+    "worker": {"directory": "examples/worker", "uses": ["redis"], "broker": "redis"},
+}
+# What they require is in no image but the owner's.
+OWN_IMAGES = {name: f"registry.example.org/{name}:1.0.0" for name in ("agent", "api", "worker")}
+
+
 def facts(**changes: Any) -> HostFacts:
     """A machine of 16 GiB and 8 cores, used by root."""
     figures = {
@@ -65,8 +83,13 @@ def containers_only() -> frozenset[str]:
 
 
 def everything(runtime: str) -> dict[str, Any]:
-    """A stack with every kind of service that can run there, each with its defaults, on a host for all."""
-    return values(runtime, {name: {} for name in kinds(runtime)}, host={"memory": "256GiB"})
+    """A stack with every kind of service that can run there, on a host that is large enough.
+
+    Each has its defaults, where it has some.
+    """
+    images = {"images": OWN_IMAGES} if runtime == "docker" else {}
+    services = {name: OWN.get(name, {}) for name in kinds(runtime)}
+    return values(runtime, services, host={"memory": "256GiB"}, **images)
 
 
 def plan(stack: dict[str, Any], host: HostFacts | None = None, name: str = STACK) -> DeploymentPlan:

@@ -22,6 +22,9 @@ _PACKAGES = {
     "squid": "apt: squid",
     "prometheus-blackbox-exporter": "apt: prometheus-blackbox-exporter",
     "pgbouncer": "apt: pgbouncer",
+    "mvn": "apt: maven",
+    "java": "apt: openjdk-17-jdk-headless",
+    "javac": "apt: openjdk-17-jdk-headless",
 }
 _PLACES = [
     str(Path(sys.executable).parent), *os.environ.get("PATH", "").split(os.pathsep), "/usr/sbin",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from pydantic import BaseModel
+from support.stacks import OWN
 
 from components.catalog import entries
 from components.config import HostBudget, LaunchdSettings, StackConfig, SystemdSettings
@@ -40,7 +41,7 @@ def test_every_key_is_described_in_a_sentence(model: type[BaseModel], key: str) 
 
 @pytest.mark.parametrize("kind", sorted(entries()))
 def test_every_service_runs_with_its_defaults(kind: str) -> None:
-    entries()[kind].settings()
+    entries()[kind].settings.model_validate(OWN.get(kind, {}))
 
 
 @pytest.mark.parametrize("kind", sorted(entries()))
