@@ -154,3 +154,9 @@ def test_open_webui_finds_vectors_where_it_is_told() -> None:
         described({"open-webui": {"vectors": "qdrant"}}, "open-webui")
     with pytest.raises(ConfigurationError, match="vectors: pgvector needs database: postgres"):
         described({"open-webui": {"vectors": "pgvector", "database": "sqlite"}}, "open-webui")
+
+
+def test_the_address_of_a_service_is_its_own_port_and_not_another_one_of_its() -> None:
+    platform = record(values("supervisord", {"n8n": {"database": "sqlite"}}))
+    (component,) = platform.of_type("hearth:platform:Platform")
+    assert component.outputs["urls"] == {"n8n": "127.0.0.1:5678"}
