@@ -4,10 +4,10 @@ PYTHON ?= python3
 RUN = $(PYTHON) -m toolchain run --
 
 .DEFAULT_GOAL := help
-.PHONY: help setup preview up destroy test bench env
+.PHONY: help setup preview up destroy test test-large bench env
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
 
 setup: ## Install the toolchain: Pulumi, its plugins, the Python packages
 	@$(PYTHON) -m toolchain setup
@@ -31,6 +31,10 @@ destroy: setup ## Stop and remove what runs; data and secrets stay (STACK=dev)
 test: ## Set up and run every test
 	@$(PYTHON) -m toolchain setup --dev
 	@tests/run
+
+test-large: ## Install the applications, gigabytes of them, and run them for real
+	@$(PYTHON) -m toolchain setup --dev
+	@$(RUN) .venv/bin/python -m pytest -v --tb=short tests/large
 
 bench: ## Measure, and rewrite docs/benchmarks.md
 	@$(PYTHON) -m toolchain setup --dev

@@ -10,13 +10,13 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from components.catalog import entries
 from components.errors import ConfigurationError, Problem, problems_of, shown
 from components.overrides import PINNED
 from components.settings import ServiceSettings, Strict
-from components.units import Bytes, Cpus
+from components.units import Bytes, Count, Cpus
 
 # It names files, containers and, after "hearth-", accounts of at most 32 characters.
 _NAME = re.compile(r"^[a-z][a-z0-9-]{0,24}$")
@@ -34,10 +34,40 @@ class HostBudget(Strict):
         "auto"
     )
     reserve: Annotated[Bytes, Field(description="Memory left to the operating system.")] = 1024**3
+    gpus: Annotated[
+        Annotated[Count, Field(ge=0, le=64)] | Literal["auto"],
+        Field(description="NVIDIA GPUs for containers to use; auto counts them, 0 keeps them away."),
+    ] = "auto"
     gpu_memory: Annotated[
         Bytes | None,
         Field(description="Memory that models may take on the GPU, or of a Mac's working set."),
     ] = None
+
+
+def _confined(name: str) -> str:
+    if name == "unconfined":
+        raise ValueError("write default, or the name of a profile that is loaded")
+    return name
+
+
+class DockerSettings(Strict):
+    """What the kernel keeps containers from."""
+
+    seccomp: Annotated[
+        str,
+        Field(
+            pattern=r"^(default|/.+\.json)$",
+            description="Profile of allowed system calls: default, Docker's own; or the path of one in JSON.",
+        ),
+    ] = "default"
+    apparmor: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+            description="AppArmor profile: default, Docker's own; or the name of one that is loaded.",
+        ),
+        AfterValidator(_confined),
+    ] = "default"
 
 
 class SystemdSettings(Strict):
@@ -94,6 +124,7 @@ class StackConfig(Strict):
             description="Directory of the stack's data; a standard one if absent.",
         ),
     ] = None
+    docker: Annotated[DockerSettings, Field(description="Only for runtime docker.")] = DockerSettings()
     systemd: Annotated[SystemdSettings, Field(description="Only for runtime systemd.")] = SystemdSettings()
     launchd: Annotated[LaunchdSettings, Field(description="Only for runtime launchd.")] = LaunchdSettings()
 
@@ -105,7 +136,10 @@ def _keys(model: type[Strict]) -> list[str]:
 # Directories of the stack's root that are no service's.
 _RESERVED = ("bin", "packages", "secrets", "supervisor", "watchdog")
 # Endings by which the resources of one service are told apart: as a name they would be another's.
-_ENDINGS = ("-config", "-container", "-data", "-files", "-image", "-package", "-ready", "-secrets", "-source")
+_ENDINGS = (
+    "-answers", "-config", "-container", "-data", "-files", "-image", "-package", "-ready", "-secrets",
+    "-source",
+)  # fmt: skip
 
 
 def _service(name: str, raw: Any) -> ServiceSettings | list[Problem]:

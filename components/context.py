@@ -6,10 +6,18 @@ how to reach a neighbour, and writes the answers into its configuration.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-from components.spec import Client, Database, Offer, Requests, Route, Source, Watch
+from components.signals import Panel, Queue, Rule
+from components.spec import Client, Database, Documents, HostMount, Offer, Requests, Route, Source, Watch
+
+T = TypeVar("T")
+
+
+def _once(items: Iterable[T]) -> list[T]:
+    return list(dict.fromkeys(items))
 
 
 @dataclass(frozen=True)
@@ -18,6 +26,8 @@ class Endpoint:
 
     host: str
     port: int
+    fixed: bool = False
+    """Outside of the stack: ``host`` is one that the machine's own names tell, and does not move."""
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -32,6 +42,36 @@ class Places:
     data: str
     run: str
     source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logs:
+    """Where what the services log is read; one of files, units and containers is filled.
+
+    Patterns, not lists of services: whoever ships logs need not change when another service comes.
+    """
+
+    files: str | None = None
+    """Pattern of the files, as a shell expands it."""
+    units: str | None = None
+    """Field of systemd's journal that names a service's unit."""
+    containers: str | None = None
+    """Pattern of Docker's files of all containers, each line with the labels of its service."""
+    service: str = ""
+    """Regular expression of a path or a unit, whose group ``service`` is the name of a service."""
+    mounts: tuple[HostMount, ...] = ()
+    """What of the host a container must see to read them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Processes:
+    """How a service that may see the processes of the others finds them."""
+
+    proc: str = "/proc"
+    patterns: tuple[str, ...] = ()
+    """Regular expressions of command lines, whose group ``service`` is the name of a service."""
+    mounts: tuple[HostMount, ...] = ()
+    """What of the host a container must see for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +97,14 @@ class Context:
     resolver: str | None = None
     """DNS server to ask again when neighbours may move; none where addresses are fixed."""
     host_cpus: float = 1.0
+    logs: Logs = Logs()
+    processes: Processes = Processes()
+    engine: tuple[HostMount, ...] = ()
+    """What of the host shows the containers on it and what they take; nothing where there are none."""
+
+    def threads(self, cpus: float | None) -> int:
+        """Whole cores for a service with this limit: more threads than cores slow computing down."""
+        return max(1, int(min(cpus or self.host_cpus, self.host_cpus)))
 
     def bind(self, address: str) -> str:
         """What to bind for a port that is published on ``address`` of the host."""
@@ -76,7 +124,7 @@ class Context:
                 if service in self.kinds
                 else f"{service}, which is not in hearth:services; add it there"
             )
-            raise LookupError(f"{self.service} needs {wrong}") from None
+            raise LookupError(f"{self.declared(self.service)} needs {wrong}") from None
 
     def client(self, service: str, database: str | None = None) -> Client:
         """How to reach ``service``, with the account of ``database`` where it has databases.
@@ -109,6 +157,22 @@ class Context:
         """The services of the stack that are of this kind, in the order of the stack file."""
         return [name for name, found in self.kinds.items() if found == kind]
 
+    def neighbour(self, kind: str, named: str | None = None) -> str | None:
+        """The service called ``named``, else the first of this kind; none where the stack has none.
+
+        Raises ``LookupError`` when ``named`` is not there.
+        """
+        if named is not None:
+            self.endpoint(named)
+        return named or next(iter(self.of_kind(kind)), None)
+
+    def needed(self, kind: str, named: str | None = None) -> str:
+        """Such a neighbour. Raises ``LookupError`` when there is none."""
+        found = self.neighbour(kind, named)
+        if found is None:
+            self.endpoint(kind)
+        return found or kind
+
     def path(self, name: str) -> str:
         """Where the configuration file ``name`` is read from."""
         return f"{self.places.config}/{name}"
@@ -130,6 +194,39 @@ class Context:
         """The services of the stack that offer this to the others, by name."""
         return sorted(name for name, asked in self.requests.items() if offer in asked.offers)
 
+    def rules(self) -> list[Rule]:
+        """The alerts that the stack's services bring, each once."""
+        return _once(
+            replace(rule, expr=rule.expr.replace("$service", name))
+            for name, asked in sorted(self.requests.items())
+            for rule in asked.rules
+        )
+
+    def panels(self) -> list[Panel]:
+        """The graphs that the stack's services bring, each once."""
+        return _once(
+            replace(panel, query=panel.query.replace("$service", name))
+            for name, asked in sorted(self.requests.items())
+            for panel in asked.panels
+        )
+
+    def queues(self) -> list[Queue]:
+        """Every queue that the stack's services declare, each once."""
+        return _once(
+            replace(queue, service=queue.service.replace("$service", name))
+            for name, asked in sorted(self.requests.items())
+            for queue in asked.queues
+        )
+
+    def taker(self, offer: Offer) -> str:
+        """Who of the stack offers this; the first by name. Raises ``LookupError`` when nobody does."""
+        found = self.offering(offer)
+        if not found:
+            raise LookupError(
+                f"{self.service} needs a service that offers {offer}; add one to hearth:services"
+            )
+        return found[0]
+
     def watches(self) -> list[Watch]:
         """Who asks to see this service's own statistics: each different wish once."""
         found = {watch for asked in self.requests.values() for watch in asked.watches}
@@ -144,3 +241,8 @@ class Context:
             for base in asked.databases:
                 extensions.setdefault(base.name, {}).update(dict.fromkeys(base.extensions))
         return [Database(name=name, extensions=tuple(extensions[name])) for name in sorted(extensions)]
+
+    def documents(self) -> list[Documents]:
+        """Every database of documents that the stack's services ask for, by name."""
+        found = {base for asked in self.requests.values() for base in asked.documents}
+        return sorted(found, key=lambda base: base.name)

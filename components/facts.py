@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU with memory of its own. ``memory`` in bytes, none where it could not be told."""
+
+    vendor: Literal["AMD", "NVIDIA"]
+    memory: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,9 +30,12 @@ class HostFacts:
     """Whoever deploys can make them, and mounts in them (Linux)."""
     gpu_memory: int | None = None
     """What models may take of a memory that the GPU shares (a Mac's); none where it has its own."""
+    gpus: tuple[Gpu, ...] = ()
     user: str = "nobody"
     home: str = "/"
     busy_ports: Mapping[int, str] = field(default_factory=dict)
     """Ports of the plan that somebody else listens on, and who."""
     digest: Callable[[str], str | None] = field(default=lambda path: "0" * 16, compare=False)
     """What changes with the content of a file or directory of the owner's; none where it cannot be read."""
+    text: Callable[[str], str | None] = field(default=lambda path: None, compare=False)
+    """The content of a file of the owner's; none where it cannot be read."""

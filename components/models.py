@@ -1,8 +1,8 @@
-"""How much memory a language model takes in Ollama: weights, key-value cache, graph.
+"""How much memory a language model takes: weights, key-value cache, graph.
 
-Weights are the sizes of the default (Q4_K_M) files in Ollama's library. The cache holds, for each
-token of context, one key and one value vector per layer and key-value head in 16-bit floats:
-``2 * layers * kv_heads * head_size * 2`` bytes (architecture figures: the models' own cards).
+Weights of known models are the sizes of the default (Q4_K_M) files in Ollama's library. The cache
+holds, for each token of context, one key and one value vector per layer and key-value head in 16-bit
+floats: ``2 * layers * kv_heads * head_size * 2`` bytes (architecture figures: the models' own cards).
 """
 
 from __future__ import annotations
@@ -12,8 +12,13 @@ from dataclasses import dataclass
 
 GIB = 1024**3
 MIB = 1024**2
-# Quantised to about 4.85 bits a weight, as Q4_K_M does on average (llama.cpp, quantize README).
-_BYTES_PER_PARAMETER = 0.61
+# Bits a weight takes on average in each form (llama.cpp, tools/quantize/README.md).
+_BITS = {
+    "q2_k": 3.16, "q3_k_s": 3.64, "q3_k_m": 4.0, "q3_k_l": 4.3, "iq4_xs": 4.46, "iq4_nl": 4.68, "q4_0": 4.66,
+    "q4_k_s": 4.67, "q4_k_m": 4.89, "q5_0": 5.57, "q5_k_s": 5.57, "q5_k_m": 5.7, "q6_k": 6.56, "q8_0": 8.5,
+    "f16": 16.0, "bf16": 16.0, "f32": 32.0,
+}  # fmt: skip
+_USUAL = "q4_k_m"
 # What a runner takes beside weights and cache: compute graph, buffers, the process itself.
 _RUNNER = 300 * MIB
 
@@ -62,9 +67,30 @@ def footprint(model: str) -> Footprint | None:
     known = _KNOWN.get(f"{name}:{tag}" if tag else name)
     if known:
         return known
-    size = _PARAMETERS.search(tag)
+    return _estimate(tag, _USUAL)
+
+
+def gguf_footprint(file: str) -> Footprint | None:
+    """What the name of a GGUF file tells: ``Llama-3.2-3B-Instruct-Q5_K_M.gguf``; else ``None``.
+
+    An address or a hub's ``owner/repository:FORM`` will do as well; without a form it is Q4_K_M.
+    """
+    name = file.rpartition("/")[2].lower().removesuffix(".gguf")
+    forms = [form for form in re.findall(r"i?q\d_[a-z0-9_]+|bf16|f16|f32", name) if form in _BITS]
+    return _estimate(re.sub(r"[.:](?=[a-z])", "-", name), forms[-1] if forms else _USUAL)
+
+
+def declared(known: Footprint | None, weights: int | None, cache_per_token: int | None) -> Footprint | None:
+    """What the owner says of a model, completed by what is known of it."""
+    if weights is None:
+        return known
+    return Footprint(weights, cache_per_token or (known.cache_per_token if known else 128 * 1024))
+
+
+def _estimate(name: str, form: str) -> Footprint | None:
+    size = _PARAMETERS.search(name)
     if size is None:
         return None
     billions = float(size[1]) * (1 if size[2] == "b" else 0.001)
     # Grouped-query models of 7 to 8 billion weights keep 128 KiB a token; it grows with the root.
-    return Footprint(int(billions * 1e9 * _BYTES_PER_PARAMETER), int(128 * 1024 * (billions / 8) ** 0.5))
+    return Footprint(int(billions * 1e9 * _BITS[form] / 8), int(128 * 1024 * (billions / 8) ** 0.5))

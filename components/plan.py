@@ -9,10 +9,12 @@ from graphlib import CycleError, TopologicalSorter
 
 from pydantic import ValidationError
 
+from components import external, gpus
 from components.catalog import entry_of
 from components.config import StackConfig
 from components.context import Context, Endpoint
 from components.errors import ConfigurationError, Problem
+from components.external import External
 from components.facts import HostFacts
 from components.overrides import with_image
 from components.plan_checks import (
@@ -26,6 +28,7 @@ from components.plan_checks import (
     check_secrets,
 )
 from components.replicas import Instance, expanded
+from components.runtimes import confinement
 from components.runtimes.base import Capability, Runtime
 from components.schedules import with_keeper
 from components.spec import Client, Requests, ServiceSpec
@@ -45,11 +48,20 @@ class DeploymentPlan:
     """Limits that this runtime records and cannot enforce."""
     watched: frozenset[Capability]
     """Those of them that a service is restarted for."""
+    external: tuple[External, ...]
+    """Services that somebody else runs."""
+    remarks: tuple[str, ...]
+    """What the plan should tell its reader about the stack as a whole."""
 
     @property
     def memory_planned(self) -> int:
         """Bytes that all limits together allow."""
         return sum(spec.resources.memory for spec in self.services)
+
+    @property
+    def memory_monitoring(self) -> int:
+        """Bytes that the limits of those allow who watch the others."""
+        return sum(spec.resources.memory for spec in self.services if "monitoring" in spec.networks)
 
     @property
     def networks(self) -> tuple[str, ...]:
@@ -80,18 +92,23 @@ def _described(
     facts: HostFacts,
     cpus: float,
     requests: Mapping[str, Requests],
+    others: Mapping[str, Endpoint],
 ) -> tuple[dict[str, ServiceSpec], list[Problem]]:
     # Of a service with replicas: how any one of them is reached.
     all_ports = {name: settings.port for name, settings in config.services.items()} | {
         name: instance.settings.port for name, instance in instances.items()
     }
-    endpoints = {name: runtime.endpoint(name, port) for name, port in all_ports.items() if port is not None}
+    endpoints = {
+        name: runtime.endpoint(name, port) for name, port in all_ports.items() if port is not None
+    } | dict(others)
     replicas: dict[str, list[str]] = {}
     for name, instance in instances.items():
         replicas.setdefault(instance.declared, []).append(name)
     specs: dict[str, ServiceSpec] = {}
     problems: list[Problem] = []
     for name, instance in instances.items():
+        if name in others:
+            continue
         context = Context(
             stack=stack,
             service=name,
@@ -101,8 +118,11 @@ def _described(
             requests=requests,
             kinds={name: entry_of(one.settings).name for name, one in instances.items()},
             replica_of={name: one.declared for name, one in instances.items() if one.declared != name},
+            logs=runtime.logs,
+            processes=runtime.processes,
             clients=_clients(instances, endpoints),
             digest=facts.digest,
+            engine=runtime.engine,
             resolver=runtime.resolver,
             host_cpus=cpus,
         )
@@ -116,7 +136,8 @@ def _described(
             replica_of=context.replica_of.get(name),
             needs=tuple(one for need in spec.needs for one in replicas.get(need, [need])),
         )
-        specs[name] = with_image(with_keeper(spec, context.places), config.images)
+        spec = with_image(with_keeper(spec, context.places), config.images)
+        specs[name] = external.led_outside(spec, others, requests[name])
     return specs, problems
 
 
@@ -147,13 +168,24 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
     cpus = facts.cpus if config.host.cpus == "auto" else config.host.cpus
     memory = facts.memory if config.host.memory == "auto" else config.host.memory
     instances, problems = expanded(config.services, shared=not runtime.containers)
-    requests = {name: entry_of(one.settings).requests(one.settings) for name, one in instances.items()}
-    specs, found = _described(config, instances, runtime, stack, facts, cpus, requests)
+    ends = {name: external.endpoint(one.settings) for name, one in instances.items()}
+    others = {name: where for name, where in ends.items() if where}
+    requests = {
+        name: external.asked(entry_of(one.settings).requests(one.settings), external=name in others)
+        for name, one in instances.items()
+    }
+    specs, found = _described(config, instances, runtime, stack, facts, cpus, requests, others)
     problems += found
-    problems += check_databases(list(specs.values()), requests)
+    problems += external.check(others, requests, runtime.containers)
+    if runtime.containers:
+        problems += confinement.problems(config.docker, facts.text)
+    # Of one that could not be described more would be said twice.
+    problems += check_databases(
+        list(specs.values()), {name: asked for name, asked in requests.items() if name in specs}
+    )
     ordered, circles = _ordered(specs)
     problems += circles
-    problems += check_needs(list(specs.values()))
+    problems += check_needs(list(specs.values()), instances)
     problems += check_routes(requests, lambda name: instances[name].declared)
     problems += check_runnable(list(specs.values()), containers=runtime.containers)
     problems += check_secrets(list(specs.values()), lambda path: facts.digest(path) is not None)
@@ -169,7 +201,8 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
     problems += check_gpu(list(specs.values()), config.host.gpu_memory or shared_gpu)
     problems += check_ports(list(specs.values()), facts.busy_ports, shared=not runtime.containers)
     if problems:
-        raise ConfigurationError(problems)
+        # Replicas have theirs in common.
+        raise ConfigurationError(list(dict.fromkeys(problems)))
     return DeploymentPlan(
         stack=stack,
         runtime=runtime.name,
@@ -179,4 +212,9 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
         cpus_host=cpus,
         advisory=tuple(item for item in Capability if item not in runtime.capabilities),
         watched=runtime.watched,
+        external=tuple(
+            External(name, where, next(iter(requests[name].probes or ()), None))
+            for name, where in others.items()
+        ),
+        remarks=tuple(gpus.remarks(config.host, facts, ordered, runtime.containers)),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from math import ceil
 
 from components.errors import Problem
@@ -93,19 +93,23 @@ def check_gpu(specs: Sequence[ServiceSpec], available: int | None) -> list[Probl
 
 
 def check_databases(specs: Sequence[ServiceSpec], requests: Mapping[str, Requests]) -> list[Problem]:
-    """Refuse a service that asks for a database where none is served."""
-    if any(spec.serves_databases for spec in specs):
-        return []
+    """Refuse a service that asks for a database, of rows or of documents, where none is served."""
+    rows = any(spec.serves_databases for spec in specs)
+    documents = any(spec.serves_documents for spec in specs)
     return [
-        Problem(f"hearth:services.{name}", "needs a database and no service of the stack serves any")
+        Problem(f"hearth:services.{name}", f"needs a database{kind} and no service of the stack serves any")
         for name, asked in requests.items()
-        if asked.databases
+        for kind, lacking in (
+            ("", asked.databases and not rows),
+            (" of documents", asked.documents and not documents),
+        )
+        if lacking
     ]
 
 
-def check_needs(specs: Sequence[ServiceSpec]) -> list[Problem]:
-    """Refuse a service whose declared neighbour is absent."""
-    there = {spec.name for spec in specs}
+def check_needs(specs: Sequence[ServiceSpec], declared: Collection[str]) -> list[Problem]:
+    """Refuse a service whose neighbour is not declared; one that cannot be described is told of elsewhere."""
+    there = {*declared, *(spec.name for spec in specs)}
     return [
         Problem(
             f"hearth:services.{spec.declared}", f"needs {name}, which is not in hearth:services; add it there"
@@ -127,7 +131,8 @@ def check_runnable(specs: Sequence[ServiceSpec], *, containers: bool) -> list[Pr
             )
         elif not containers and spec.package is None:
             found[spec.declared] = (
-                "is an image, which only runtime docker runs; give it a command or a directory"
+                f"{spec.description} runs in containers only; "
+                "set hearth:runtime: docker, or remove the service"
             )
     return [Problem(f"hearth:services.{name}", message) for name, message in found.items()]
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from components.plan import DeploymentPlan
+from components.runtimes.base import Capability
 from components.spec import ServiceSpec
 from components.units import format_bytes, format_cpus
 
+# What watching may take of what there is.
+_MONITORING_PERCENT = 5
 _COLUMNS = ("service", "runs as", "memory", "cpus", "ports", "networks", "needs")
 
 
@@ -36,12 +39,30 @@ def _row(spec: ServiceSpec, runtime: str) -> dict[str, str]:
     }
 
 
+def _monitoring_percent(plan: DeploymentPlan) -> float:
+    return 100 * plan.memory_monitoring / plan.memory_host
+
+
 def notes(plan: DeploymentPlan) -> list[str]:
     """What a reader of the plan should know: advisory limits, models of unknown size."""
     found = []
     for item in plan.advisory:
         instead = "what stays above its own is restarted" if item in plan.watched else "recorded only"
         found.append(f"{plan.runtime} cannot enforce {item.value}: {instead}")
+    if _monitoring_percent(plan) > _MONITORING_PERCENT:
+        found.append(
+            f"monitoring may take more than {_MONITORING_PERCENT} % of the host's memory: "
+            "lower the memory of those on the network monitoring, or leave some out"
+        )
+    found += plan.remarks
+    found += [f"{other.name}: run by somebody else at {other.endpoint}" for other in plan.external]
+    if Capability.MEMORY_LIMIT in plan.watched:
+        found += [
+            f"{spec.name}: warned of in the watchdog's log above {format_bytes(spec.resources.reservation)}, "
+            f"restarted above {format_bytes(spec.resources.memory)}"
+            for spec in plan.services
+            if spec.resources.reservation
+        ]
     return found + [f"{spec.name}: {note}" for spec in plan.services for note in spec.notes]
 
 
@@ -54,6 +75,7 @@ def as_data(plan: DeploymentPlan) -> dict[str, Any]:
             "host": format_bytes(plan.memory_host),
             "reserve": format_bytes(plan.memory_reserve),
             "planned": format_bytes(plan.memory_planned),
+            "monitoring": format_bytes(plan.memory_monitoring),
         },
         "services": [_row(spec, plan.runtime) for spec in plan.services],
         "notes": notes(plan),
@@ -71,5 +93,10 @@ def as_text(plan: DeploymentPlan) -> str:
         f"{format_bytes(plan.memory_host - plan.memory_reserve)} planned "
         f"({format_bytes(plan.memory_host)} less {format_bytes(plan.memory_reserve)} reserve)"
     )
+    if plan.memory_monitoring:
+        lines.append(
+            f"monitoring: {format_bytes(plan.memory_monitoring)} of the host's "
+            f"{format_bytes(plan.memory_host)}, {_monitoring_percent(plan):.1f} %"
+        )
     lines += [f"note: {note}" for note in notes(plan)]
     return "\n".join(line.rstrip() for line in lines)

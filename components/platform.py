@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import pulumi
 
 from components.catalog import entry_of
+from components.commands import call, command, document
 from components.config import StackConfig
 from components.facts import HostFacts
 from components.plan import DeploymentPlan, build_plan
@@ -38,7 +39,7 @@ class Platform(pulumi.ComponentResource):
         self._services: list[Service] = []
         self._runtime = runtime_for(config, facts, name)
         self.root = self._runtime.stack.root
-        self.secrets = SecretStore(self.root, self, facts.digest)
+        self.secrets = SecretStore(self.root, self, facts.digest, self._runtime.data)
 
     @classmethod
     def current(cls) -> Platform:
@@ -84,13 +85,24 @@ class Platform(pulumi.ComponentResource):
         first = self._runtime.prepare(self, plan.networks)
         ready: dict[str, pulumi.Resource] = {}
         components = {service.name: service for service in self._services}
+        for other in plan.external:
+            asked = command(
+                f"{other.name}-answers",
+                parent=components[other.name],
+                create=call("answers"),
+                stdin=document(other.question),
+            )
+            ready[other.name] = asked
         for spec in plan.services:
             after: Sequence[pulumi.Resource] = [*first, *(ready[name] for name in spec.needs)]
             ready[spec.name] = self._runtime.realise(spec, components[spec.declared], self.secrets, after)
+        others = {other.name: other.endpoint for other in plan.external}
         for name, component in components.items():
             port = component.settings.port
-            endpoint = None if port is None else self._runtime.endpoint(name, port)
+            own = None if port is None else self._runtime.endpoint(name, port)
+            endpoint = others.get(name, own)
             gates = [ready[spec.name] for spec in plan.services if spec.declared == name]
+            gates += [ready[name]] if name in others else []
             component.realised(endpoint, [getattr(gate, "stdout", None) for gate in gates])
         self.register_outputs(self.outputs())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import pulumi
+from pulumi_command import local
 
 from components.commands import call, command
 from components.spec import ConfigFile, SecretRef
@@ -18,25 +19,35 @@ def fill(content: str, values: dict[str, str]) -> str:
 
 
 class SecretStore:
-    """The secrets of one stack by name, created when first asked for."""
+    """The secrets of one stack by name, created when first asked for.
+
+    ``digest`` changes with the content of a file; ``data`` says where a service keeps its data.
+    """
 
     def __init__(
-        self, root: str, parent: pulumi.Resource, digest: Callable[[str], str | None] = lambda path: ""
+        self,
+        root: str,
+        parent: pulumi.Resource,
+        digest: Callable[[str], str | None] = lambda path: "",
+        data: Callable[[str], tuple[str, str]] = lambda service: ("--data", service),
     ) -> None:
         self._root = root
         self._parent = parent
         self._digest = digest
-        self._known: dict[str, pulumi.Output[str]] = {}
+        self._data = data
+        self._made: dict[str, local.Command] = {}
 
-    def value(self, ref: SecretRef) -> pulumi.Output[str]:
-        """The secret's text."""
-        if ref.name not in self._known:
+    def made(self, ref: SecretRef) -> local.Command:
+        """The resource that exists once the secret does."""
+        if ref.name not in self._made:
             words = ["secret", self._root, ref.name]
             if ref.kind != "password":
                 words += ["--kind", ref.kind]
             if ref.source:
                 words += ["--source", ref.source]
-            made = command(
+            if ref.guards:
+                words += self._data(ref.guards)
+            self._made[ref.name] = command(
                 f"secret-{ref.name}",
                 parent=self._parent,
                 create=call(*words),
@@ -44,8 +55,11 @@ class SecretStore:
                 generation=self._digest(ref.source) if ref.source else None,
                 secret=True,
             )
-            self._known[ref.name] = pulumi.Output.secret(made.stdout.apply(str.strip))
-        return self._known[ref.name]
+        return self._made[ref.name]
+
+    def value(self, ref: SecretRef) -> pulumi.Output[str]:
+        """The secret's text."""
+        return pulumi.Output.secret(self.made(ref).stdout.apply(str.strip))
 
     def contents(self, files: Iterable[ConfigFile]) -> pulumi.Output[dict[str, str]]:
         """Path to content for the files that are made with secrets."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from components.units import Bytes, Count, Cpus, PortNumber
 
@@ -17,6 +17,17 @@ class Strict(BaseModel):
     """Frozen, keys written with dashes, unknown keys refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=_dashed, populate_by_name=True)
+
+
+def _address(text: str) -> str:
+    if not 0 < int(text.rpartition(":")[2]) < 65536:
+        raise ValueError("write HOST:PORT with a port of 1 to 65535, for example host.docker.internal:11434")
+    return text
+
+
+Address = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:\d{1,5}$"), AfterValidator(_address)
+]
 
 
 class ServiceSettings(Strict):
@@ -33,6 +44,10 @@ class ServiceSettings(Strict):
     publish: Annotated[
         bool, Field(description="Reachable from the host's 127.0.0.1, at the same port number.")
     ] = False
+    external: Annotated[
+        Address | None,
+        Field(description="HOST:PORT where somebody else runs it; neighbours are led there."),
+    ] = None
 
 
 class Replicated(ServiceSettings):

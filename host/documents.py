@@ -21,6 +21,15 @@ class File:
 
 
 @dataclass(frozen=True)
+class Directory:
+    """A directory that the service's process writes to; ``group`` names another than its account's."""
+
+    path: Path
+    mode: int
+    group: str | None = None
+
+
+@dataclass(frozen=True)
 class Health:
     """How to ask, and for how long (seconds)."""
 
@@ -50,7 +59,9 @@ class Document:
     runtime: str
     scope: str
     account: str | None
-    directories: tuple[tuple[Path, int], ...]
+    directories: tuple[Directory, ...]
+    groups: tuple[str, ...]
+    """Groups that the account is in, beside its own."""
     files: tuple[File, ...]
     unit: File
     check: tuple[str, ...]
@@ -62,6 +73,8 @@ class Document:
     ports: tuple[int, ...]
     memory: int
     """Limit in bytes, for whoever watches it; 0 for none."""
+    reservation: int
+    """Bytes above which it is to be warned of; 0 for none."""
     raw: Mapping[str, Any]
 
     @property
@@ -90,8 +103,10 @@ def parse(raw: Mapping[str, Any]) -> Document:
             scope=raw.get("scope") or "system",
             account=raw.get("account"),
             directories=tuple(
-                (Path(entry["path"]), mode(entry.get("mode", 0o750))) for entry in raw.get("directories", ())
+                Directory(Path(entry["path"]), mode(entry.get("mode", 0o750)), entry.get("group"))
+                for entry in raw.get("directories", ())
             ),
+            groups=tuple(raw.get("groups") or ()),
             files=tuple(_file(entry, 0o640) for entry in raw.get("files", ())),
             unit=_file(raw["unit"], 0o644),
             check=tuple(raw.get("check") or ()),
@@ -105,6 +120,7 @@ def parse(raw: Mapping[str, Any]) -> Document:
             restart_on=str(raw.get("restart_on") or ""),
             ports=tuple(raw.get("ports", ())),
             memory=raw.get("memory", 0),
+            reservation=raw.get("reservation", 0),
             raw=raw,
         )
     except KeyError as error:

@@ -33,8 +33,11 @@ def inspect(raw: Mapping[str, Any]) -> list[Finding]:
     if identity is None:
         return [Finding(document.service, f"account {document.account}", "missing")]
     found: list[tuple[str, str | None]] = []
-    for path, bits, uid in layout.directories(document, identity):
-        found.append((str(path), files.difference(path, mode=bits, uid=uid, gid=identity.gid)))
+    for path, bits, uid, gid in layout.directories(document, identity):
+        found.append((str(path), files.difference(path, mode=bits, uid=uid, gid=gid)))
+    for name in document.groups:
+        there = accounts.is_member(str(document.account), name)
+        found.append((f"account {document.account}", None if there else f"not in group {name}"))
     for file in (*document.files, document.unit):
         group = layout.group_of(file.path, document, identity)
         owner = accounts.current().uid

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from components.facts import HostFacts
-from host import notes, source
+from host import gpus, notes, source
 
 
 def data_root() -> str:
@@ -94,6 +94,13 @@ def _digest(path: str) -> str | None:
         return None
 
 
+def _text(path: str) -> str | None:
+    try:
+        return Path(path).read_text()
+    except (OSError, ValueError):
+        return None
+
+
 def _user_namespaces() -> bool:
     try:
         done = subprocess.run(["unshare", "--user", "--mount", "true"], capture_output=True, check=False)
@@ -124,5 +131,7 @@ def measure(ports: Iterable[int], stack: str, data: str | None, *, containers: b
         user=getpass.getuser(),
         home=str(Path.home()),
         digest=_digest,
+        text=_text,
+        gpus=gpus.found(),
         busy_ports=busy_ports(ports, stack, Path(data or f"{root}/{stack}"), containers=containers),
     )

@@ -24,7 +24,7 @@ def complaint(document: Document, identity: Identity) -> str | None:
     if health is None or not (health.argv or health.http):
         return None
     if health.http:
-        return _http(health.http, health.timeout)
+        return http(health.http, health.timeout)
     outcome = execution.run(
         health.argv,
         timeout=health.timeout,
@@ -68,7 +68,8 @@ def _steady(running: dict[int, float], attempt: int) -> bool:
     return time.monotonic() - running.setdefault(attempt, time.monotonic()) >= STEADY_SECONDS
 
 
-def _http(url: str, timeout: float) -> str | None:
+def http(url: str, timeout: float) -> str | None:
+    """GET ``url`` once. None when it answers with a status below 400, else why not."""
     import ssl
     from urllib.error import HTTPError
     from urllib.request import HTTPSHandler, ProxyHandler, build_opener

@@ -10,16 +10,18 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from host import files
+from host import accounts, files
 from host.accounts import Identity, current
 from host.documents import Document
 from host.notes import Notes
 
 SHARED_MODE = 0o750
+# Whoever may read one directory in it must get there; what else is in it lets nobody else in.
+HOME_MODE = 0o751
 
 
-def directories(document: Document, identity: Identity) -> Iterator[tuple[Path, int, int]]:
-    """Every directory as (path, mode, uid), parents first."""
+def directories(document: Document, identity: Identity) -> Iterator[tuple[Path, int, int, int]]:
+    """Every directory as (path, mode, uid, gid), parents first; a group that is not there is -1."""
     owner = current().uid
     held = {
         parent
@@ -28,8 +30,12 @@ def directories(document: Document, identity: Identity) -> Iterator[tuple[Path, 
         if document.home in (parent, *parent.parents)
     }
     held.add(document.home)
-    yield from ((path, SHARED_MODE, owner) for path in sorted(held))
-    yield from ((path, bits, identity.uid) for path, bits in document.directories if path not in held)
+    for path in sorted(held):
+        yield path, HOME_MODE if path == document.home else SHARED_MODE, owner, identity.gid
+    for entry in document.directories:
+        if entry.path not in held:
+            group = accounts.group(entry.group) if entry.group else identity.gid
+            yield entry.path, entry.mode, identity.uid, -1 if group is None else group
 
 
 def group_of(path: Path, document: Document, identity: Identity) -> int:
@@ -41,8 +47,13 @@ def prepare(document: Document, identity: Identity) -> None:
     """Make the directories. Raises ``HostError`` when something else is in the place of one."""
     document.root.mkdir(mode=0o755, parents=True, exist_ok=True)
     document.unit.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    for path, bits, uid in directories(document, identity):
-        files.directory(path, mode=bits, uid=uid, gid=identity.gid)
+    for entry in document.directories:
+        if entry.group:
+            accounts.ensure_group(entry.group)
+    for name in document.groups:
+        accounts.join(str(document.account), name)
+    for path, bits, uid, gid in directories(document, identity):
+        files.directory(path, mode=bits, uid=uid, gid=gid)
 
 
 def install(document: Document, identity: Identity, notes: Notes) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from host import accounts, files
 from host.errors import HostError
+from host.layout import HOME_MODE
 from host.stdin import document as read_document
 from host.stdin import mode
 
@@ -36,7 +37,7 @@ def deliver(document: dict[str, Any]) -> str:
     }
     if any(path.parent != directory for path in wanted):
         raise HostError(f"{directory}: secret files lie directly in it")
-    files.directory(directory.parent, mode=0o750, gid=identity.gid)
+    files.directory(directory.parent, mode=HOME_MODE, gid=identity.gid)
     files.directory(directory, mode=0o700, uid=identity.uid, gid=identity.gid)
     beside = generation_path(directory)
     with files.locked(directory.with_name(f".{directory.name}.lock")):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from host import certificate, files
+from host.containers import client
 from host.errors import HostError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
@@ -18,17 +19,42 @@ BYTES = 32
 
 
 def main(arguments: list[str]) -> str:
-    """``R NAME [--kind password|certificate|file] [--source FILE]``: the secret."""
+    """``R NAME [--kind password|certificate|file] [--source F] [--data DIR | --volume V]``: the secret."""
     parser = argparse.ArgumentParser(prog="host secret")
     parser.add_argument("root", type=Path)
     parser.add_argument("name")
     parser.add_argument("--kind", choices=("password", "certificate", "file"), default="password")
     parser.add_argument("--source", type=Path)
+    guarded = parser.add_mutually_exclusive_group()
+    guarded.add_argument("--data", type=Path, help="a directory that cannot be read without the secret")
+    guarded.add_argument("--volume", help="a Docker volume that cannot be read without it")
     given = parser.parse_args(arguments)
     if given.kind == "file":
         return _given(given.name, given.source)
     make = _password if given.kind == "password" else certificate.self_signed
-    return secret(given.root, given.name, make)
+    return secret(given.root, given.name, lambda: _new(given, make))
+
+
+def _new(given: argparse.Namespace, make: Callable[[], str]) -> str:
+    """A secret that there is none of yet. Raises ``HostError`` where data needs the one that is lost."""
+    there = _encrypted(given.data, given.volume)
+    if there:
+        raise HostError(
+            f"secret {given.name}: {given.root / 'secrets' / given.name} is missing, and {there} cannot be "
+            "read without it; no other was made. Restore the file from a backup, or purge the data first"
+        )
+    return make()
+
+
+def _encrypted(data: Path | None, volume: str | None) -> str | None:
+    """The directory or volume in words, if there is anything in it."""
+    if data is not None and data.is_dir() and any(data.iterdir()):
+        return f"the data in {data}"
+    if volume is not None:
+        with client.daemon() as daemon:
+            if volume in (found.name for found in daemon.volumes.list(filters={"name": volume})):
+                return f"the data in volume {volume}"
+    return None
 
 
 def _password() -> str:

@@ -1,8 +1,9 @@
-"""``watchdog start|stop|check ROOT``: memory limits where launchd has none.
+"""``watchdog start|stop|check ROOT``: memory limits and short logs, where launchd has neither.
 
-A job of its own looks every half minute, and restarts a service that stays above its limit. Between
-two looks a service may take more; that is what a limit of the kernel would not allow. Counted is the
-resident memory of a service and its children; memory that only the GPU has mapped may not be in it.
+A job of its own looks every half minute. It warns of a service above its reservation, restarts one that
+stays above its limit, and rotates logs. Between two looks a service may take more; that is what a limit
+of the kernel would not allow. Counted is the resident memory of a service and its children; memory that
+only the GPU has mapped may not be in it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import sys
 import time
 from pathlib import Path
 
-from host import files, notes, stdin
+from host import files, notes, rotation, stdin
+from host.documents import Document
 from host.errors import HostError
 from host.managers.launchd import Launchd
 
@@ -86,25 +88,52 @@ def plist(root: Path, job: Launchd) -> bytes:
 
 
 def check(root: Path) -> str:
-    """Restart every service of this root that stays above its limit. Returns how many those were."""
+    """Look once at every service of this root. Returns how many were restarted."""
     found = [notes.read(path.parent).applied for path in sorted(root.glob("*/applied.json"))]
-    limits = {
-        document.service: (Launchd(unit=document.unit.path, scope=document.scope), document.memory)
-        for document in found
-        if document and document.runtime == Launchd.name and document.memory
-    }
-    above = {name for name, (job, limit) in limits.items() if resident(job) > limit}
+    ours = [document for document in found if document and document.runtime == Launchd.name]
+    for home in (root / "watchdog", *(document.home / "log" for document in ours)):
+        for name in rotation.rotate(home):
+            stdin.progress(f"{home / name}: rotated")
+    files.directory(root / "watchdog", mode=0o700)
+    watched = [document for document in ours if document.memory]
+    sizes = {document.service: resident(_job(document)) for document in watched}
+    _warn(root / "watchdog" / "above", watched, sizes)
+    above = [document for document in watched if sizes[document.service] > document.memory]
     if above:
         time.sleep(STAYS_SECONDS)
     done = 0
-    for name in sorted(above):
-        job, limit = limits[name]
-        size = resident(job)
-        if size > limit:
-            job.kick()
-            stdin.progress(f"{name}: {size} bytes are more than its {limit}; restarted")
+    for document in above:
+        size = resident(_job(document))
+        if size > document.memory:
+            _job(document).kick()
+            over = f"{_mib(size)} are more than its memory {_mib(document.memory)}"
+            stdin.progress(f"{document.service}: {over}; restarted")
             done += 1
-    return f"watchdog: {done} of {len(limits)} restarted"
+    return f"watchdog: {done} of {len(watched)} restarted"
+
+
+def _warn(known: Path, watched: list[Document], sizes: dict[str, int]) -> None:
+    """Say once of a service that it is above its reservation, and once that it is no more.
+
+    ``known`` is the file that remembers of which it was said.
+    """
+    before = set((files.read(known) or b"").decode().split())
+    limits = {document.service: document.reservation for document in watched if document.reservation}
+    now = {name for name, limit in limits.items() if sizes[name] > limit}
+    for name in sorted(now - before):
+        stdin.progress(f"{name}: {_mib(sizes[name])} are more than its reservation {_mib(limits[name])}")
+    for name in sorted((before - now) & set(limits)):
+        stdin.progress(f"{name}: {_mib(sizes[name])}, within its reservation {_mib(limits[name])} again")
+    if now != before:
+        files.write(known, "\n".join(sorted(now)).encode(), mode=0o600)
+
+
+def _mib(size: int) -> str:
+    return f"{size / 1024**2:.1f}MiB"
+
+
+def _job(document: Document) -> Launchd:
+    return Launchd(unit=document.unit.path, scope=document.scope)
 
 
 def resident(job: Launchd) -> int:

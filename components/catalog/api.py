@@ -27,7 +27,7 @@ class Settings(PoolSettings):
 
     memory: Annotated[Bytes, Field(ge=32 * MIB, description="Hard memory limit of each replica.")] = 512 * MIB
     port: Annotated[PortNumber, Field(description="Port that it listens on; replicas count up from it.")] = (
-        8000
+        8008
     )
     requirements: Annotated[
         Path | None,

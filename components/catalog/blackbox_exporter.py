@@ -12,6 +12,7 @@ from pydantic import Field
 from components.context import Context
 from components.rendering import render
 from components.settings import ServiceSettings
+from components.signals import Panel
 from components.spec import (
     ConfigFile,
     HealthCheck,
@@ -43,9 +44,33 @@ class Settings(ServiceSettings):
     port: Annotated[PortNumber, Field(description="Port that probes are asked for on.")] = 9115
 
 
+_LATENCY = "max by (service) (quantile_over_time({}, probe_duration_seconds[5m]))"
+PANELS = (
+    Panel(title="Answers", query="min by (service) (probe_success)", group="health"),
+    Panel(
+        title="Answered within a day",
+        query="min by (service) (avg_over_time(probe_success[1d]))",
+        unit="percentunit",
+        group="health",
+    ),
+    Panel(
+        title="Certificates end in",
+        query="min by (service) (probe_ssl_earliest_cert_expiry - time())",
+        unit="dtdurations",
+        group="health",
+    ),
+    *(
+        Panel(title=f"Probes {name}", query=_LATENCY.format(share), unit="s", group="latency")
+        for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
+    ),
+)
+
+
 def requests(settings: Settings) -> Requests:
     """It asks for others, and has metrics of its own."""
-    return Requests(scrapes=(Scrape(),), probes=(Probe(path="/-/healthy"),), offers=("probes",))
+    return Requests(
+        scrapes=(Scrape(),), probes=(Probe(path="/-/healthy"),), panels=PANELS, offers=("probes",)
+    )
 
 
 def spec(settings: Settings, context: Context) -> ServiceSpec:

@@ -25,7 +25,7 @@ class Settings(WorkloadSettings):
 
     memory: Annotated[Bytes, Field(ge=16 * MIB, description="Hard memory limit of each replica.")] = 64 * MIB
     port: Annotated[PortNumber, Field(description="Port that it listens on; replicas count up from it.")] = (
-        3000
+        8030
     )
     route: Annotated[
         str | None, Field(pattern=r"^/([A-Za-z0-9._-]+/)*$", description="Path on the front door.")

@@ -100,6 +100,8 @@ def _routes(context: Context) -> list[dict[str, Any]]:
                 # Where names are asked for again, one name stands for all replicas.
                 "endpoint": context.endpoint(declared, route.port),
                 "servers": [],
+                # Found when nginx starts, for its address stays.
+                "once": context.resolver is None or context.endpoint(declared, route.port).fixed,
                 "upstream": declared if route.port is None else f"{declared}-{route.port}",
             },
         )

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from components.context import Context
 from components.settings import ServiceSettings
+from components.signals import Panel
 from components.spec import (
     HealthCheck,
     Image,
@@ -46,11 +47,25 @@ class Settings(ServiceSettings):
     ] = 8081
 
 
+PANELS = (
+    Panel(
+        title="Front door: requests",
+        query="sum by (service) (rate(nginx_http_requests_total[5m]))",
+        unit="reqps",
+        group="health",
+    ),
+    Panel(
+        title="Front door: connections", query="sum by (service) (nginx_connections_active)", group="health"
+    ),
+)
+
+
 def requests(settings: Settings) -> Requests:
     """A status page on the nginx, and that its metrics be scraped."""
     return Requests(
         scrapes=(Scrape(alive="nginx_up"),),
         watches=(Watch(service=settings.watches, port=settings.status_port),),
+        panels=PANELS,
     )
 
 

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from components.context import Context
 from components.settings import ServiceSettings
+from components.signals import Panel, Rule
 from components.spec import (
     HealthCheck,
     Image,
@@ -43,9 +44,92 @@ class Settings(ServiceSettings):
     port: Annotated[PortNumber, Field(description="Port of its metrics.")] = 9100
 
 
+_DISKS = '{fstype!~"tmpfs|ramfs|overlay|squashfs|iso9660|fuse.*"}'
+PANELS = (
+    Panel(
+        title="CPU",
+        query='100 * (1 - avg by (instance) (rate(node_cpu_seconds_total{mode="idle"}[5m])))',
+        unit="percent",
+        group="host",
+        legend="{{instance}}",
+    ),
+    Panel(
+        title="Memory",
+        query="100 * (1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes)",
+        unit="percent",
+        group="host",
+        legend="{{instance}}",
+    ),
+    Panel(
+        title="Disks",
+        query=f"100 * (1 - min by (device)"
+        f" (node_filesystem_avail_bytes{_DISKS} / node_filesystem_size_bytes{_DISKS}))",
+        unit="percent",
+        group="host",
+        legend="{{device}}",
+    ),
+    Panel(
+        title="Free on disk a day from now",
+        query=f"min by (device) (predict_linear(node_filesystem_avail_bytes{_DISKS}[6h], 86400))",
+        unit="bytes",
+        group="host",
+        legend="{{device}}",
+    ),
+    Panel(title="Waiting to run", query="node_load1", group="host", legend="{{instance}}"),
+    Panel(
+        title="Read from disks",
+        query="sum by (device) (rate(node_disk_read_bytes_total[5m]))",
+        unit="Bps",
+        group="host",
+        legend="{{device}}",
+    ),
+    Panel(
+        title="Written to disks",
+        query="sum by (device) (rate(node_disk_written_bytes_total[5m]))",
+        unit="Bps",
+        group="host",
+        legend="{{device}}",
+    ),
+    # Written by whoever makes the backups, as files that this exporter reads; none where none are made.
+    Panel(
+        title="Since the last backup",
+        query="time() - max by (service) (hearth_backup_last_success_timestamp_seconds)",
+        unit="dtdurations",
+        group="backups",
+    ),
+    Panel(
+        title="Size of the last backup",
+        query="max by (service) (hearth_backup_last_bytes)",
+        unit="bytes",
+        group="backups",
+    ),
+    Panel(
+        title="Since the last drill",
+        query="time() - max by (service) (hearth_drill_last_success_timestamp_seconds)",
+        unit="dtdurations",
+        group="backups",
+    ),
+)
+RULES = (
+    Rule(
+        name="BackupTooOld",
+        expr="time() - max by (service) (hearth_backup_last_success_timestamp_seconds) > 26 * 3600",
+        summary="The last good backup of {{ $labels.service }} is {{ humanizeDuration $value }} old",
+        remedy="Run the backup by hand and read what it says",
+        severity="critical",
+    ),
+    Rule(
+        name="DrillTooOld",
+        expr="time() - max by (service) (hearth_drill_last_success_timestamp_seconds) > 8 * 86400",
+        summary="No backup of {{ $labels.service }} was restored on trial for {{ humanizeDuration $value }}",
+        remedy="Run the drill by hand and read what it says",
+    ),
+)
+
+
 def requests(settings: Settings) -> Requests:
-    """The host's figures."""
-    return Requests(scrapes=(Scrape(),))
+    """The host's figures, and those that are left in files for it."""
+    return Requests(scrapes=(Scrape(),), rules=RULES, panels=PANELS)
 
 
 def spec(settings: Settings, context: Context) -> ServiceSpec:
@@ -72,6 +156,6 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         ports=(Port(name="http", number=settings.port, publish=settings.publish),),
         # CPU and memory are the host's in a container, too; of disks it sees where it lies itself.
         notes=("in a container it sees the disk of Docker's own data, and no other",)
-        if context.listen == "0.0.0.0"
+        if context.engine
         else (),
     )

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from components.context import Context, Endpoint
-from components.models import GIB, MIB, Footprint, footprint
+from components.models import GIB, MIB, Footprint, declared, footprint
 from components.settings import ServiceSettings, Strict
 from components.spec import (
     Client,
@@ -57,11 +57,7 @@ class Model(Strict):
     @property
     def footprint(self) -> Footprint | None:
         """Declared, else known, else told from the tag; ``None`` when nothing is known."""
-        known = footprint(self.name)
-        if self.weights is None:
-            return known
-        cache = self.cache_per_token or (known.cache_per_token if known else 128 * 1024)
-        return Footprint(self.weights, cache)
+        return declared(footprint(self.name), self.weights, self.cache_per_token)
 
 
 class Settings(ServiceSettings):
@@ -154,6 +150,16 @@ def _tasks(settings: Settings) -> tuple[Task, ...]:
     return (*pulls, *preloads)
 
 
+def _held(settings: Settings) -> list[str]:
+    """What keeps the models within their memory, whatever the runtime enforces."""
+    if not any(model.footprint for model in settings.models):
+        return []
+    return [
+        f"its models stay within {format_bytes(memory_needed(settings))}: at most {settings.max_loaded} "
+        f"loaded, {settings.parallel} requests each, let go when idle for {settings.keep_alive} s"
+    ]
+
+
 def spec(settings: Settings, context: Context) -> ServiceSpec:
     """One Ollama server and its models."""
     memory = settings.memory or max(memory_needed(settings), GIB)
@@ -191,5 +197,8 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         ports=(Port(name="http", number=settings.port, publish=settings.publish),),
         volumes=(Volume(name="data", path=context.places.data),),
         tasks=_tasks(settings),
-        notes=tuple(f"{name}: size unknown, not in the memory budget; declare weights" for name in unknown),
+        notes=(
+            *_held(settings),
+            *(f"{name}: size unknown, not in the memory budget; declare weights" for name in unknown),
+        ),
     )

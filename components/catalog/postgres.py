@@ -106,6 +106,11 @@ def requests(settings: Settings) -> Requests:
 
 def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
     """The variables of libpq, and ``DATABASE_URL`` with the password of the database's own role in it."""
+    return client_of(name, endpoint, database)
+
+
+def client_of(name: str, endpoint: Endpoint, database: str | None) -> Client:
+    """The same for whoever stands in front of a PostgreSQL."""
     if database is None:
         raise LookupError(f"uses {name} and names no database in it; write database: NAME, its own or shared")
     return Client(

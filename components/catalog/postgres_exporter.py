@@ -11,6 +11,7 @@ from pydantic import Field
 
 from components.context import Context
 from components.settings import ServiceSettings
+from components.signals import Panel
 from components.spec import (
     ConfigFile,
     HealthCheck,
@@ -43,9 +44,46 @@ class Settings(ServiceSettings):
     watches: Annotated[str, Field(description="Name of the PostgreSQL in this stack.")] = "postgres"
 
 
+PANELS = (
+    Panel(
+        title="PostgreSQL: connections",
+        query="sum by (service) (pg_stat_database_numbackends)",
+        group="data",
+    ),
+    Panel(
+        title="PostgreSQL: databases",
+        query="pg_database_size_bytes",
+        unit="bytes",
+        group="data",
+        legend="{{service}} {{datname}}",
+    ),
+    Panel(
+        title="PostgreSQL: transactions",
+        query="sum by (service) (rate(pg_stat_database_xact_commit[5m]))",
+        unit="reqps",
+        group="data",
+    ),
+    Panel(
+        title="PostgreSQL: rolled back",
+        query="sum by (service) (rate(pg_stat_database_xact_rollback[5m]))",
+        unit="reqps",
+        group="data",
+    ),
+    Panel(
+        title="PostgreSQL: found in memory",
+        query="sum by (service) (rate(pg_stat_database_blks_hit[5m])) / sum by (service)"
+        " (rate(pg_stat_database_blks_hit[5m]) + rate(pg_stat_database_blks_read[5m]))",
+        unit="percentunit",
+        group="data",
+    ),
+)
+
+
 def requests(settings: Settings) -> Requests:
     """A role on the PostgreSQL, and that its metrics be scraped."""
-    return Requests(scrapes=(Scrape(alive="pg_up"),), watches=(Watch(service=settings.watches),))
+    return Requests(
+        scrapes=(Scrape(alive="pg_up"),), watches=(Watch(service=settings.watches),), panels=PANELS
+    )
 
 
 def spec(settings: Settings, context: Context) -> ServiceSpec:

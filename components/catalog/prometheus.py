@@ -14,6 +14,7 @@ from pydantic import Field
 from components.context import Context
 from components.rendering import render
 from components.settings import ServiceSettings
+from components.signals import Panel
 from components.spec import (
     ConfigFile,
     HealthCheck,
@@ -28,6 +29,7 @@ from components.spec import (
     Security,
     ServiceSpec,
     Volume,
+    Watch,
 )
 from components.units import Bytes, Count, PortNumber, Seconds
 
@@ -86,6 +88,11 @@ class Job:
     target: str
     scrape: Scrape
 
+    @property
+    def token(self) -> str | None:
+        """Name of the file that holds what the address wants to be shown, if it does."""
+        return f"{self.service}.token" if self.scrape.guarded else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
@@ -96,11 +103,49 @@ class Question:
     target: str
 
 
+PANELS = (
+    Panel(
+        title="Alerts",
+        query='sum by (alertname, service) (ALERTS{alertstate="firing"})',
+        group="health",
+        legend="{{alertname}} {{service}}",
+    ),
+    Panel(title="Figures can be had", query="min by (service) (up)", group="health"),
+    Panel(
+        title="Restarts within an hour",
+        query="sum by (service) (changes(process_start_time_seconds[1h]))",
+        group="health",
+    ),
+    Panel(
+        title="Share of probes that failed within an hour",
+        query="max by (service) (service:probe_failures:ratio1h)",
+        unit="percentunit",
+        group="health",
+    ),
+    Panel(
+        title="Memory of those that tell it",
+        query="sum by (service, job) (process_resident_memory_bytes)",
+        unit="bytes",
+        group="processes",
+        legend="{{job}}",
+    ),
+    Panel(
+        title="CPU of those that tell it",
+        query="100 * sum by (service, job) (rate(process_cpu_seconds_total[5m]))",
+        unit="percent",
+        group="processes",
+        legend="{{job}}",
+    ),
+)
+
+
 def requests(settings: Settings) -> Requests:
-    """It scrapes and probes itself, too."""
+    """It scrapes and probes itself, too, and answers whoever draws its figures."""
     return Requests(
         scrapes=(Scrape(latency="prometheus_http_request_duration_seconds"),),
         probes=(Probe(path="/-/ready"),),
+        panels=PANELS,
+        offers=("metrics",),
     )
 
 
@@ -147,7 +192,14 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         questions=list(questions(context)),
         alertmanagers=[str(context.endpoint(name)) for name in context.offering("alerts")],
     )
-    rules = render("prometheus/rules.yml.j2", settings=settings, context=context, jobs=list(jobs(context)))
+    rules = render(
+        "prometheus/rules.yml.j2",
+        settings=settings,
+        context=context,
+        jobs=list(jobs(context)),
+        rules=context.rules(),
+        queues=context.queues(),
+    )
     return ServiceSpec(
         name=context.service,
         type="prometheus",
@@ -182,6 +234,15 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         files=(
             ConfigFile(path=context.path("prometheus.yml"), content=configuration),
             ConfigFile(path=context.path("rules.yml"), content=rules),
+            *(
+                ConfigFile(
+                    path=context.secret_path(job.token),
+                    content="@@token@@",
+                    secrets={"token": Watch(service=job.service).password},
+                )
+                for job in jobs(context)
+                if job.token
+            ),
         ),
         # It needs nobody: whoever is late or fails to start is what it is there to tell of.
         check=("promtool", "check", "config", context.path("prometheus.yml")),

@@ -11,7 +11,8 @@ from pydantic import Field
 
 from components.context import Context, Endpoint
 from components.rendering import render
-from components.settings import ServiceSettings
+from components.settings import ServiceSettings, Strict
+from components.signals import QUEUE_KEY, Queue
 from components.spec import (
     Client,
     ConfigFile,
@@ -20,13 +21,14 @@ from components.spec import (
     Package,
     Port,
     Process,
+    Requests,
     Resources,
     SecretRef,
     Security,
     ServiceSpec,
     Volume,
 )
-from components.units import Bytes, PortNumber
+from components.units import Bytes, Count, PortNumber
 
 IMAGE = Image(repository="redis", tag="8.2.3-bookworm")
 PACKAGE = Package(
@@ -36,6 +38,16 @@ Policy = Literal[
     "noeviction", "allkeys-lru", "allkeys-lfu", "allkeys-random",
     "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl",
 ]  # fmt: skip
+
+
+class Watched(Strict):
+    """A list that work waits in; services of the stack declare their own."""
+
+    key: Annotated[str, Field(pattern=QUEUE_KEY, description="Name of the list.")]
+    db: Annotated[Count, Field(ge=0, le=15, description="Number of the database that it is in.")] = 0
+    depth: Annotated[
+        Count, Field(ge=0, description="More waiting than this for five minutes is an alert.")
+    ] = 100
 
 
 class Settings(ServiceSettings):
@@ -50,6 +62,19 @@ class Settings(ServiceSettings):
         Literal["aof", "rdb", "none"],
         Field(description="aof loses at most one second, rdb minutes, none everything."),
     ] = "aof"
+    queues: Annotated[
+        tuple[Watched, ...], Field(description="Queues of your own programs to watch, with a redis-exporter.")
+    ] = ()
+
+
+def requests(settings: Settings) -> Requests:
+    """That the queues of the owner's own programs be watched."""
+    return Requests(
+        queues=tuple(
+            Queue(service="$service", key=queue.key, db=queue.db, depth=queue.depth)
+            for queue in settings.queues
+        )
+    )
 
 
 def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
@@ -119,7 +144,11 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
             ConfigFile(path=context.path("redis.conf"), content=configuration),
             ConfigFile(
                 path=context.secret_path("users.acl"),
-                content=render("redis/users.acl.j2", watch=watch),
+                content=render(
+                    "redis/users.acl.j2",
+                    watch=watch,
+                    queues=[queue for queue in context.queues() if queue.service == context.service],
+                ),
                 secrets={"password": password} | ({"watch": watch.password} if watch else {}),
             ),
             ConfigFile(

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from components.context import Context
 from components.settings import ServiceSettings
+from components.signals import Panel
 from components.spec import (
     ConfigFile,
     HealthCheck,
@@ -44,15 +45,43 @@ class Settings(ServiceSettings):
     watches: Annotated[str, Field(description="Name of the Redis in this stack.")] = "redis"
 
 
+PANELS = (
+    Panel(title="Waiting", query="redis_key_size", group="queues", legend="{{service}} {{key}}"),
+    Panel(title="Redis: memory", query="redis_memory_used_bytes", unit="bytes", group="data"),
+    Panel(title="Redis: clients", query="redis_connected_clients", group="data"),
+    Panel(
+        title="Redis: commands",
+        query="rate(redis_commands_processed_total[5m])",
+        unit="reqps",
+        group="data",
+    ),
+    Panel(
+        title="Redis: found of what was asked for",
+        query="rate(redis_keyspace_hits_total[5m])"
+        " / (rate(redis_keyspace_hits_total[5m]) + rate(redis_keyspace_misses_total[5m]))",
+        unit="percentunit",
+        group="data",
+    ),
+    Panel(title="Redis: evicted", query="rate(redis_evicted_keys_total[5m])", group="data"),
+)
+
+
 def requests(settings: Settings) -> Requests:
     """An account on the Redis, and that its metrics be scraped."""
-    return Requests(scrapes=(Scrape(alive="redis_up"),), watches=(Watch(service=settings.watches),))
+    return Requests(
+        scrapes=(Scrape(alive="redis_up"),),
+        watches=(Watch(service=settings.watches),),
+        panels=PANELS,
+    )
 
 
 def spec(settings: Settings, context: Context) -> ServiceSpec:
     """One exporter of one Redis."""
     (watch,) = requests(settings).watches
     target = context.endpoint(settings.watches)
+    queues = ",".join(
+        f"db{queue.db}={queue.key}" for queue in context.queues() if queue.service == settings.watches
+    )
     # The program looks its password up by address: 1.45 without the account's name, 1.74 with it.
     addresses = (f"redis://{target}", f"redis://{watch.account}@{target}")
     passwords = json.dumps(dict.fromkeys(addresses, "@@password@@")) + "\n"
@@ -71,6 +100,8 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
                 context.secret_path("passwords.json"),
                 # The account may not read the configuration, which holds secrets.
                 "--config-command=-",
+                # How long they are; what is in them the account may not read.
+                *((f"--check-single-keys={queues}",) if queues else ()),
                 f"--web.listen-address={context.listen}:{settings.port}",
             ),
         ),

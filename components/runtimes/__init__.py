@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from components.config import StackConfig
 from components.facts import HostFacts
+from components.gpus import usable
 from components.runtimes.base import Runtime, Stack
+from components.runtimes.confinement import security_options
 from components.runtimes.docker import DockerRuntime
 from components.runtimes.launchd import LaunchdUnits
 from components.runtimes.native import NativeRuntime
@@ -25,7 +27,11 @@ def runtime_for(config: StackConfig, facts: HostFacts, stack_name: str) -> Runti
         home=facts.home,
     )
     if config.runtime == "docker":
-        return DockerRuntime(stack)
+        return DockerRuntime(
+            stack,
+            security_options=security_options(config.docker, facts.text),
+            gpus=usable(config.host, facts) > 0,
+        )
     if config.runtime == "systemd":
         return NativeRuntime(
             stack, SystemdUnits(config.systemd.scope, facts.home, user_namespaces=facts.user_namespaces)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
-from components.context import Endpoint, Places
-from components.spec import ServiceSpec
+from components.context import Endpoint, Logs, Places, Processes
+from components.spec import HostMount, ServiceSpec
 
 if TYPE_CHECKING:
     import pulumi
@@ -41,7 +41,7 @@ class Stack:
 
 
 class Runtime(Protocol):
-    """One way to run services. ``places`` to ``resolver`` are pure."""
+    """One way to run services. All but ``prepare`` and ``realise`` are pure."""
 
     name: str
     capabilities: frozenset[Capability]
@@ -49,6 +49,12 @@ class Runtime(Protocol):
     """What is not enforced, and restarts a service that stays above it."""
     listen: str
     resolver: str | None
+    logs: Logs
+    """Where what the services log is read by one of them."""
+    processes: Processes
+    """How a service finds the processes of the others."""
+    engine: tuple[HostMount, ...]
+    """What of the host shows the containers on it; nothing without containers."""
     containers: bool
 
     def places(self, service: str) -> Places:
@@ -56,6 +62,9 @@ class Runtime(Protocol):
 
     def endpoint(self, service: str, port: int) -> Endpoint:
         """How a neighbour reaches ``service``."""
+
+    def data(self, service: str) -> tuple[str, str]:
+        """Where the data of ``service`` is kept, as ``host secret`` is told of it."""
 
     def prepare(self, parent: pulumi.Resource, networks: Sequence[str]) -> list[pulumi.Resource]:
         """Resources that every service needs first: networks, a supervisor."""

@@ -16,11 +16,13 @@ import pulumi
 import pulumi_docker as docker
 
 from components.commands import call, command, document
-from components.context import Endpoint, Places
+from components.context import Endpoint, Logs, Places, Processes
 from components.runtimes.base import Capability, Stack
 from components.runtimes.docker_arguments import (
+    NO_NEW_PRIVILEGES,
     PLACES,
     container_arguments,
+    extra_hosts,
     health_test,
     in_image,
     label_list,
@@ -28,10 +30,13 @@ from components.runtimes.docker_arguments import (
     tmpfs,
 )
 from components.secrets import SecretStore
-from components.spec import ServiceSpec, Source
+from components.spec import HostMount, ServiceSpec, Source
 
 # The others lead nowhere but to the services on them.
 _OUTSIDE = frozenset({"frontend", "egress"})
+# Where a daemon with its data in the usual place has them.
+_LOGS = HostMount(source="/var/lib/docker/containers", path="/host/containers")
+_PROC = HostMount(source="/proc", path="/host/proc")
 
 
 def config_files(spec: ServiceSpec) -> list[dict[str, str]]:
@@ -65,7 +70,7 @@ def source_volume(stack: str, service: str, source: Source) -> str:
 
 def mounts(stack: str, spec: ServiceSpec) -> dict[str, tuple[str, bool]]:
     """Volume name to (path in the container, read-only). Pure."""
-    found = {f"{stack}-{spec.name}-{v.name}": (v.path, False) for v in spec.volumes}
+    found = {f"{stack}-{v.of or spec.name}-{v.name}": (v.path, False) for v in spec.volumes}
     if config_files(spec):
         found[config_volume(stack, spec)] = (PLACES.config, True)
     if spec.source:
@@ -85,9 +90,17 @@ class DockerRuntime:
     # Docker's own DNS server on every user-defined network.
     resolver: str | None = "127.0.0.11"
     containers = True
+    # Whose container is whose only the daemon says, and through its socket to whoever may do anything.
+    engine = (
+        HostMount(source="/sys", path="/sys"),
+        HostMount(source="/var/lib/docker", path="/var/lib/docker"),
+        HostMount(source="/var/run/docker.sock", path="/var/run/docker.sock"),
+    )
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, *, security_options: Sequence[str] = (), gpus: bool = False) -> None:
         self.stack = stack
+        self._security = [NO_NEW_PRIVILEGES, *security_options]
+        self._gpus = gpus
         self._networks: dict[str, docker.Network] = {}
 
     def places(self, service: str) -> Places:
@@ -97,6 +110,20 @@ class DockerRuntime:
     def endpoint(self, service: str, port: int) -> Endpoint:
         """The service's name on the networks it shares."""
         return Endpoint(service, port)
+
+    @property
+    def logs(self) -> Logs:
+        """The files of the daemon, not its socket: whoever may ask the daemon may do anything."""
+        return Logs(containers=f"{_LOGS.path}/*/*-json.log", mounts=(_LOGS,))
+
+    @property
+    def processes(self) -> Processes:
+        """By their names: command lines in containers do not tell the stack."""
+        return Processes(proc=_PROC.path, mounts=(_PROC,))
+
+    def data(self, service: str) -> tuple[str, str]:
+        """Its volume."""
+        return "--volume", f"{self.stack.name}-{service}-data"
 
     def prepare(self, parent: pulumi.Resource, networks: Sequence[str]) -> list[pulumi.Resource]:
         """One bridge a network; internal unless it is there to reach, or be reached from, outside."""
@@ -112,7 +139,13 @@ class DockerRuntime:
         return []
 
     def _volume(
-        self, spec: ServiceSpec, role: str, name: str, parent: pulumi.Resource, keep: bool = False
+        self,
+        spec: ServiceSpec,
+        role: str,
+        name: str,
+        parent: pulumi.Resource,
+        keep: bool = False,
+        after: Sequence[pulumi.Resource] = (),
     ) -> docker.Volume:
         return docker.Volume(
             f"{spec.name}-{role}",
@@ -123,6 +156,7 @@ class DockerRuntime:
                 retain_on_delete=keep,
                 # A replaced volume would be an empty one: whatever differs, data stays.
                 ignore_changes=["labels", "driver", "driverOpts"] if keep else None,
+                depends_on=list(after),
             ),
         )
 
@@ -198,12 +232,16 @@ class DockerRuntime:
         image: docker.RemoteImage,
         parent: pulumi.Resource,
         after: Sequence[pulumi.Resource],
+        keys: Sequence[pulumi.Resource],
     ) -> list[pulumi.Resource]:
         """Volumes for data and configuration; the check that lets a configuration through."""
         stack = self.stack.name
         owned = [
-            self._volume(spec, volume.name, f"{stack}-{spec.name}-{volume.name}", parent, keep=True)
+            self._volume(
+                spec, volume.name, f"{stack}-{spec.name}-{volume.name}", parent, keep=True, after=keys
+            )
             for volume in spec.volumes
+            if volume.of is None
         ]
         files = config_files(spec)
         if not files and not owned:
@@ -216,7 +254,11 @@ class DockerRuntime:
             "labels": config_labels(stack, spec),
             "uid": spec.security.uid,
             "files": files,
-            "owned": [{"volume": f"{stack}-{spec.name}-{volume.name}"} for volume in spec.volumes],
+            "owned": [
+                {"volume": f"{stack}-{spec.name}-{volume.name}"}
+                for volume in spec.volumes
+                if volume.of is None
+            ],
             "check": {
                 "argv": list(spec.check),
                 "networks": [f"{stack}-{network}" for network in spec.networks],
@@ -224,6 +266,8 @@ class DockerRuntime:
                 "env": dict(spec.process.env),
                 "tmpfs": tmpfs(spec),
                 "user": spec.security.uid,
+                "hosts": extra_hosts(spec),
+                "security": self._security,
             }
             if spec.check
             else None,
@@ -255,12 +299,17 @@ class DockerRuntime:
         )
         delivered, generation = self._secrets(spec, image, parent, secrets)
         delivered += self._source(spec, image, parent)
-        written = self._files(spec, image, parent, [*after, *delivered])
+        # A key that is made after its data's volume would be taken for a lost one.
+        keys = [secrets.made(ref) for ref in spec.secrets if ref.guards]
+        written = self._files(spec, image, parent, [*after, *delivered], keys)
         container = docker.Container(
             f"{spec.name}-container",
             **container_arguments(
                 spec, self.stack.name, image, self._networks, mounts(self.stack.name, spec), generation
             ),
+            security_opts=self._security,
+            # All of them: the provider knows no other value.
+            gpus="all" if self._gpus and spec.resources.gpu_memory else None,
             opts=pulumi.ResourceOptions(
                 parent=parent,
                 depends_on=[*after, *delivered, *written],

@@ -13,6 +13,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components.context import Places
+from components.external import GATEWAY
 from components.schedules import kept
 from components.spec import ServiceSpec
 
@@ -24,6 +25,7 @@ PLACES = Places(
     run="/run/hearth",
     source="/opt/hearth",
 )
+NO_NEW_PRIVILEGES = "no-new-privileges:true"
 T = TypeVar("T")
 
 
@@ -81,6 +83,11 @@ def health_test(spec: ServiceSpec) -> list[str]:
     ]
 
 
+def extra_hosts(spec: ServiceSpec) -> dict[str, str]:
+    """Names that only the container is told: the host itself, where the service must reach it."""
+    return {GATEWAY: "host-gateway"} if GATEWAY in spec.outside else {}
+
+
 def tmpfs(spec: ServiceSpec) -> dict[str, str]:
     """Writable places of a read-only root; the process owns its own."""
     uid = spec.security.uid
@@ -120,7 +127,6 @@ def container_arguments(
         "capabilities": docker.ContainerCapabilitiesArgs(
             drops=["ALL"], adds=[f"CAP_{name}" for name in spec.security.capabilities]
         ),
-        "security_opts": ["no-new-privileges:true"],
         "tmpfs": tmpfs(spec),
         "memory": memory,
         # Equal to memory: no swap on top of the limit.
@@ -133,7 +139,8 @@ def container_arguments(
         "stop_timeout": spec.process.stop_seconds,
         "destroy_grace_seconds": spec.process.stop_seconds,
         "log_driver": "json-file",
-        "log_opts": {"max-size": "10m", "max-file": "3"},
+        # With the labels in each line, whoever ships it need not ask the daemon whose it is.
+        "log_opts": {"max-size": "10m", "max-file": "3", "labels": "hearth.stack,hearth.service"},
         "healthcheck": docker.ContainerHealthcheckArgs(
             tests=test,
             interval=go_duration(spec.health.interval),
@@ -143,6 +150,10 @@ def container_arguments(
         )
         if test
         else None,
+        "hosts": [
+            docker.ContainerHostArgs(host=host, ip=address) for host, address in extra_hosts(spec).items()
+        ]
+        or None,
         "networks_advanced": [
             docker.ContainerNetworksAdvancedArgs(name=networks[name].name, aliases=aliases)
             for name in sorted(spec.networks)
@@ -155,6 +166,10 @@ def container_arguments(
         "volumes": [
             docker.ContainerVolumeArgs(volume_name=name, container_path=path, read_only=read_only)
             for name, (path, read_only) in sorted(mounts.items(), key=lambda item: item[1])
+        ]
+        + [
+            docker.ContainerVolumeArgs(host_path=mount.source, container_path=mount.path, read_only=True)
+            for mount in spec.security.host_mounts
         ],
         "labels": label_list(docker.ContainerLabelArgs, labels(stack, spec.name, **delivered)),
     }

@@ -15,8 +15,9 @@ from typing import Any
 import pulumi
 
 from components.commands import call, command
+from components.context import Logs
 from components.runtimes.base import Capability, Stack
-from components.runtimes.native import NativeService
+from components.runtimes.native import NativeService, log_files
 from components.schedules import calendar_intervals
 
 # What Redis wants for its 10000 clients and some; an agent would get 256 (launchctl limit maxfiles).
@@ -79,6 +80,10 @@ class LaunchdUnits:
     def beside(self, service: NativeService) -> dict[str, str]:
         """Nothing."""
         return {}
+
+    def logs(self, stack: Stack) -> Logs:
+        """The files named above."""
+        return log_files(stack)
 
     def prepare(self, stack: Stack, parent: pulumi.Resource) -> list[pulumi.Resource]:
         """The watchdog of the stack's memory limits; launchd itself runs already."""

@@ -13,13 +13,16 @@ from typing import Any, Protocol
 import pulumi
 
 from components.commands import call, command, document
-from components.context import Endpoint, Places
+from components.context import Endpoint, Logs, Places, Processes
 from components.runtimes.base import Capability, Stack
 from components.schedules import Keeper, kept
 from components.secrets import SecretStore
-from components.spec import ServiceSpec
+from components.spec import HostMount, Package, ServiceSpec
 
 LOOPBACK = "127.0.0.1"
+# Who is in it may read what every service logs. No account is called so: theirs have no underscore.
+LOG_GROUP = "hearth_logs"
+_NAME = "[a-z][a-z0-9-]*"
 
 
 def _places(base: str) -> Places:
@@ -46,6 +49,12 @@ class NativeService:
         return f"{self.stack.root}/{self.spec.name}"
 
     @property
+    def package(self) -> Package:
+        """Where its programs come from. A plan without containers has refused a service that has none."""
+        assert self.spec.package is not None
+        return self.spec.package
+
+    @property
     def search_path(self) -> str:
         """``PATH`` of the process: the stack's own programs first."""
         return f"{self.stack.root}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
@@ -59,7 +68,7 @@ class NativeService:
     def argv(self) -> list[str]:
         """Command line with the full path of its program."""
         program, *rest = self.spec.process.argv
-        own = self.spec.package is not None and program in self.spec.package.programs
+        own = program in self.package.programs
         return [f"{self.stack.root}/bin/{program}" if own else f"/bin/{program}", *rest]
 
     def command_line(self, keeper: Keeper) -> list[str]:
@@ -89,8 +98,23 @@ class UnitRenderer(Protocol):
     def beside(self, service: NativeService) -> dict[str, str]:
         """Path to text of what the manager reads beside the unit."""
 
+    def logs(self, stack: Stack) -> Logs:
+        """Where what the services write to their standard output is read."""
+
     def prepare(self, stack: Stack, parent: pulumi.Resource) -> list[pulumi.Resource]:
         """What must run before any unit."""
+
+
+def log_files(stack: Stack) -> Logs:
+    """Each service's own directory of logs; without what a supervisor has rotated away."""
+    return Logs(
+        files=f"{stack.root}/*/log/*.log", service=f"^{_literal(stack.root)}/(?P<service>{_NAME})/log/"
+    )
+
+
+def _literal(path: str) -> str:
+    # Of what a path of a stack may have in it, only this is special in Go's regular expressions.
+    return path.replace(".", "[.]")
 
 
 def apply_document(service: NativeService, units: UnitRenderer) -> dict[str, Any]:
@@ -106,9 +130,12 @@ def apply_document(service: NativeService, units: UnitRenderer) -> dict[str, Any
         "account": service.account,
         "directories": [
             # What the process may write; the rest belongs to whoever deploys.
-            {"path": f"{directory}/{name}", "mode": "0700"}
-            for name in ("data", "run", "log")
+            *({"path": f"{directory}/{name}", "mode": "0700"} for name in ("data", "run")),
+            {"path": f"{directory}/log", "mode": "0750", "group": LOG_GROUP}
+            if service.stack.accounts
+            else {"path": f"{directory}/log", "mode": "0700"},
         ],
+        "groups": [LOG_GROUP] if service.stack.accounts and spec.security.reads_logs else [],
         "files": [
             {
                 "path": file.path,
@@ -132,6 +159,7 @@ def apply_document(service: NativeService, units: UnitRenderer) -> dict[str, Any
         else {key: value for key, value in health.items() if value not in ((), None)},
         "tasks": [asdict(task) for task in spec.tasks],
         "memory": spec.resources.memory,
+        **({"reservation": spec.resources.reservation} if spec.resources.reservation else {}),
         "ports": [port.number for port in spec.ports],
     }
 
@@ -142,6 +170,7 @@ class NativeRuntime:
     listen = LOOPBACK
     resolver: str | None = None
     containers = False
+    engine: tuple[HostMount, ...] = ()
 
     def __init__(self, stack: Stack, units: UnitRenderer) -> None:
         self.stack = stack
@@ -158,10 +187,26 @@ class NativeRuntime:
         """Loopback, whatever the service."""
         return Endpoint(LOOPBACK, port)
 
+    def data(self, service: str) -> tuple[str, str]:
+        """Its directory."""
+        return "--data", self.places(service).data
+
     def service(self, spec: ServiceSpec) -> NativeService:
         """``spec`` on this host."""
         account = f"hearth-{spec.name}" if self.stack.accounts else self.stack.account
         return NativeService(spec=spec, stack=self.stack, account=account)
+
+    @property
+    def logs(self) -> Logs:
+        """Where the supervisor puts what they write."""
+        return self.units.logs(self.stack)
+
+    @property
+    def processes(self) -> Processes:
+        """By the service's directory in their command lines, else by their program."""
+        root = _literal(self.stack.root)
+        own = f"{root}/(?P<service>{_NAME})/(config|secrets|data|run)\\b"
+        return Processes(patterns=(own, f"{root}/bin/(?P<service>[^ ]+)"))
 
     def prepare(self, parent: pulumi.Resource, networks: Sequence[str]) -> list[pulumi.Resource]:
         """The supervisor, where the host has none of its own."""
@@ -193,7 +238,7 @@ class NativeRuntime:
             f"{spec.name}-package",
             parent=parent,
             create=call("package"),
-            stdin=document({"root": self.stack.root, "name": spec.declared, **asdict(spec.package)}),
+            stdin=document({"root": self.stack.root, "name": spec.declared, **asdict(service.package)}),
             # What a directory requires is written in it.
             after=copied,
         )

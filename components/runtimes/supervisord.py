@@ -12,8 +12,9 @@ import unicodedata
 import pulumi
 
 from components.commands import call, command
+from components.context import Logs
 from components.runtimes.base import Capability, Stack
-from components.runtimes.native import NativeService
+from components.runtimes.native import NativeService, log_files
 
 _LOG_BYTES = 10 * 1024**2
 _LOG_COPIES = 3
@@ -96,6 +97,10 @@ class SupervisordUnits:
     def beside(self, service: NativeService) -> dict[str, str]:
         """Nothing."""
         return {}
+
+    def logs(self, stack: Stack) -> Logs:
+        """The files named above."""
+        return log_files(stack)
 
     def prepare(self, stack: Stack, parent: pulumi.Resource) -> list[pulumi.Resource]:
         """The supervisor itself."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pulumi
 
+from components.context import Logs
 from components.runtimes.base import Capability, Stack
 from components.runtimes.native import NativeService
 from components.schedules import on_calendar
@@ -162,6 +163,10 @@ class SystemdUnits:
         if "egress" in spec.networks:
             # It fetches from outside, so it may speak to any address.
             del lines["IPAddressDeny"], lines["IPAddressAllow"]
+        if spec.security.sees_processes:
+            lines["ProtectProc"] = "default"
+        if spec.security.reads_logs:
+            lines["SupplementaryGroups"] = "systemd-journal"
         if spec.resources.gpu_memory:
             # A private /dev has no GPU in it.
             del lines["PrivateDevices"]
@@ -222,6 +227,11 @@ class SystemdUnits:
         if not spec.schedule:
             sections["Install"] = {"WantedBy": target}
         return _text(sections)
+
+    def logs(self, stack: Stack) -> Logs:
+        """The journal, which has a field of its own for the units of a user's manager."""
+        field = "_SYSTEMD_UNIT" if self.scope == "system" else "_SYSTEMD_USER_UNIT"
+        return Logs(units=field, service=f"^{self.unit(stack, '(?P<service>.+)')}$")
 
     def prepare(self, stack: Stack, parent: pulumi.Resource) -> list[pulumi.Resource]:
         """Nothing: the manager runs already."""

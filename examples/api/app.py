@@ -1,4 +1,7 @@
-"""A small API: counts visits in Redis, keeps notes in PostgreSQL, and leaves the slow work to a worker."""
+"""A small API: counts visits in Redis, keeps notes in PostgreSQL, and leaves the slow work to a worker.
+
+Where it has no database it keeps no notes.
+"""
 
 import os
 
@@ -16,10 +19,10 @@ cache = redis.Redis(
 )
 # Opened at the first use, so by each worker process for itself.
 database = ConnectionPool(
-    os.environ["DATABASE_URL"],
+    os.environ.get("DATABASE_URL", ""),
     min_size=0,
-    max_size=int(os.environ["DATABASE_POOL_SIZE"]),
-    timeout=float(os.environ["DATABASE_POOL_TIMEOUT"]),
+    max_size=int(os.environ.get("DATABASE_POOL_SIZE", "20")),
+    timeout=float(os.environ.get("DATABASE_POOL_TIMEOUT", "30")),
     open=False,
 )
 tasks = Celery(broker=os.environ["REDIS_URL"])
@@ -39,6 +42,8 @@ def who():
 
 @app.route("/notes", methods=["GET", "POST"])
 def notes():
+    if not os.environ.get("DATABASE_URL"):
+        return jsonify(error="this API has no database"), 404
     database.open()
     with database.connection() as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS notes (id serial PRIMARY KEY, text text NOT NULL)")

@@ -12,7 +12,7 @@ SECONDS = 60
 
 
 def run(daemon: Any, image: str, name: str, check: Mapping[str, Any]) -> None:
-    """Run ``{argv, networks, mounts: {volume: path}, env, tmpfs: {path: options}, user}``.
+    """Run ``{argv, networks, mounts: {volume: path}, env, tmpfs: {path: options}, user, hosts, security}``.
 
     Raises ``HostError`` with its output when it fails.
     """
@@ -29,7 +29,8 @@ def run(daemon: Any, image: str, name: str, check: Mapping[str, Any]) -> None:
         user=str(check.get("user") or 65534),
         read_only=True,
         cap_drop=["ALL"],
-        security_opt=["no-new-privileges:true"],
+        security_opt=list(check.get("security") or ["no-new-privileges:true"]),
+        extra_hosts=dict(check.get("hosts") or {}),
         environment=dict(check.get("env") or {}),
         tmpfs=dict(check.get("tmpfs") or {}),
         volumes={

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-from host import files
 from host.packages import gobuild, unpacked
 from host.packages.request import Request, Unavailable
 
@@ -16,18 +14,8 @@ def provide(request: Request) -> dict[str, Path]:
     Raises ``Unavailable`` when there is no such module, no Go, or the build fails.
     """
     module = gobuild.module(str(request.go))
-    target = unpacked.target(request, module.version)
-    if not target.is_dir():
-        cache = gobuild.cache() / module.name
-        cache.mkdir(parents=True, exist_ok=True)
-        with files.locked(cache / ".lock"):
-            built = cache / module.version
-            if not built.is_dir():
-                gobuild.build(module, built)
-            with unpacked.building(target) as directory:
-                for program in built.iterdir():
-                    shutil.copy(program, directory / program.name)
+    built = gobuild.cache() / module.name / module.version
     try:
-        return unpacked.programs(request, target)
+        return unpacked.copied(request, built, lambda: gobuild.build(module, built))
     except Unavailable as error:
         raise Unavailable(f"toolchain/{module.name} {error}") from error

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from host.packages import golang, recipes, unpacked
+from host.packages import compiling, golang, recipes, unpacked
 from host.packages.request import Unavailable
 from host.stdin import progress
+from toolchain import versions
 
 MODULES = Path(__file__).resolve().parents[2] / "toolchain"
-PROGRESS_SECONDS = 15
+MINUTES = 4
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Module:
     directory: Path
     tool: str
     version: str
+    go: str
+    """Path of a Go that its ``go`` line allows."""
 
 
 def cache() -> Path:
@@ -37,8 +41,11 @@ def module(name: str) -> Module:
     directory = MODULES / name
     if not (directory / "go.mod").is_file():
         raise Unavailable(f"toolchain/{name} is no Go module")
+    # Told before any Go is asked: an older one would go and fetch a newer.
+    needed = re.search(r"^go (\S+)", (directory / "go.mod").read_text(), re.MULTILINE)
+    go = golang.go(cache() / "go", max(golang.OLDEST, versions.parts(needed[1] if needed else "")))
     done = subprocess.run(
-        [golang.go(cache() / "go"), "mod", "edit", "-json"],
+        [go, "mod", "edit", "-json"],
         cwd=directory,
         capture_output=True,
         text=True,
@@ -48,13 +55,13 @@ def module(name: str) -> Module:
         raise Unavailable(f"toolchain/{name}/go.mod: {done.stderr.strip()}")
     parsed = json.loads(done.stdout)
     tools = [entry["Path"] for entry in parsed.get("Tool") or []]
-    versions = {entry["Path"]: entry["Version"] for entry in parsed.get("Require") or []}
+    required = {entry["Path"]: entry["Version"] for entry in parsed.get("Require") or []}
     owner = max(
-        (path for path in versions if tools and f"{tools[0]}/".startswith(f"{path}/")), key=len, default=None
+        (path for path in required if tools and f"{tools[0]}/".startswith(f"{path}/")), key=len, default=None
     )
     if owner is None:
         raise Unavailable(f"toolchain/{name}/go.mod declares no tool with a required version")
-    return Module(name, directory, tools[0], versions[owner].removeprefix("v"))
+    return Module(name, directory, tools[0], required[owner].removeprefix("v"), go)
 
 
 def build(module: Module, target: Path) -> None:
@@ -66,7 +73,7 @@ def build(module: Module, target: Path) -> None:
     with unpacked.building(target) as directory:
         recipe = recipes.of(module.directory, module.version, target.parent)
         argv = [
-            golang.go(cache() / "go"),
+            module.go,
             "build",
             "-trimpath",
             "-buildvcs=false",
@@ -76,23 +83,12 @@ def build(module: Module, target: Path) -> None:
             module.tool,
         ]
         env = dict(os.environ, GOTOOLCHAIN="local", GOFLAGS="-mod=readonly", GOWORK="off", **recipe.env)
-        with (target.parent / "build.log").open("w+") as log:
-            process = subprocess.Popen(
-                argv, cwd=module.directory, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-            try:
-                while True:
-                    try:
-                        code = process.wait(PROGRESS_SECONDS)
-                        break
-                    except subprocess.TimeoutExpired:
-                        progress(
-                            f"{module.name} {module.version}: building for {time.monotonic() - began:.0f} s;"
-                            " about 4 minutes in all"
-                        )
-            finally:
-                process.kill()
-            log.seek(0)
-            if code:
-                raise Unavailable(f"the build failed: {' '.join(log.read().strip().splitlines()[-5:])}")
+        compiling.run(
+            argv,
+            f"{module.name} {module.version}",
+            MINUTES,
+            target.parent / "build.log",
+            cwd=module.directory,
+            env=env,
+        )
     progress(f"{module.name} {module.version}: built in {time.monotonic() - began:.0f} s")

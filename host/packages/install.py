@@ -11,7 +11,7 @@ from host.errors import HostError
 from host.packages import links, search
 from host.packages.request import Request, Unavailable, parse
 
-SOURCES = ("apt", "brew", "installer", "go", "pypi", "venv")
+SOURCES = ("apt", "brew", "installer", "go", "cmake", "pypi", "venv", "npm")
 """In the order in which they are tried; each is a field of the request and a module here."""
 
 

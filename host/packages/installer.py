@@ -1,4 +1,4 @@
-"""A vendor's own release archive, where its server can be reached."""
+"""A vendor's own release, where its server can be reached: an archive, or the program itself."""
 
 from __future__ import annotations
 
@@ -15,38 +15,58 @@ from host.stdin import progress
 REACH_SECONDS = 3
 READ_SECONDS = 60
 CHUNK = 1 << 20
-MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
+MACHINES = {
+    "x86_64": {"machine": "amd64", "arch": "x86_64", "cpu": "x64"},
+    "aarch64": {"machine": "arm64", "arch": "aarch64", "cpu": "arm64"},
+}
+"""What vendors call a machine, by what the kernel calls it."""
+ARCHIVES = (".gz", ".tgz", ".xz", ".bz2", ".zst", ".tar")
 
 
 def provide(request: Request) -> dict[str, Path]:
-    """Download and unpack the archive. An address may end in ``#sha256=HEX``.
+    """Download and unpack the archives. An address may end in ``#sha256=HEX,HEX``, one for each machine.
 
-    Raises ``Unavailable`` when the server does not answer at once, or the archive is not the one pinned.
+    What is not named like an archive is the first program itself.
+
+    Raises ``Unavailable`` when a server does not answer at once, or an archive is not the one pinned.
     """
-    machine = MACHINES.get(platform.machine())
-    if sys.platform != "linux" or machine is None:
+    names = MACHINES.get(platform.machine())
+    if sys.platform != "linux" or names is None:
         raise Unavailable(f"no archive for {sys.platform} {platform.machine()}")
-    address, _, checksum = str(request.installer).replace("{machine}", machine).partition("#sha256=")
-    if address.endswith(".zst") and not search.executable("zstd"):
-        raise Unavailable(f"zstd is not here to unpack {address}; install it for the vendor's own build")
+    addresses = str(request.installer).format(**names).split()
+    if any(".zst" in address for address in addresses) and not search.executable("zstd"):
+        raise Unavailable(f"zstd is not here to unpack {addresses[0]}; install it for the vendor's own build")
     target = unpacked.target(request, hashlib.sha256(str(request.installer).encode()).hexdigest()[:12])
     if not target.is_dir():
         with unpacked.building(target) as directory:
-            archive = directory / "archive"
-            digest = _download(request.name, address, archive)
-            if checksum and digest != checksum:
-                raise Unavailable(f"{address} is not the pinned archive: sha256 {digest}")
-            # tar itself knows every compression that a vendor may choose.
-            done = subprocess.run(
-                ["tar", "-xf", str(archive), "--no-same-owner", "-C", str(directory)],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            if done.returncode:
-                raise Unavailable(f"cannot unpack {address}: {done.stderr.strip()}")
-            archive.unlink()
+            for address in addresses:
+                _take(request, address, directory)
     return unpacked.programs(request, target)
+
+
+def _take(request: Request, pinned: str, directory: Path) -> None:
+    address, _, checksums = pinned.partition("#sha256=")
+    archive = directory / "archive"
+    digest = _download(request.name, address, archive)
+    if checksums and digest not in checksums.split(","):
+        raise Unavailable(f"{address} is not the pinned archive: sha256 {digest}")
+    if address.endswith(ARCHIVES):
+        _unpack(archive, address)
+    else:
+        archive.rename(directory / request.programs[0]).chmod(0o755)
+
+
+def _unpack(archive: Path, address: str) -> None:
+    # tar itself knows every compression that a vendor may choose.
+    done = subprocess.run(
+        ["tar", "-xf", str(archive), "--no-same-owner", "-C", str(archive.parent)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise Unavailable(f"cannot unpack {address}: {done.stderr.strip()}")
+    archive.unlink()
 
 
 def _download(name: str, address: str, archive: Path) -> str:

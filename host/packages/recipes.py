@@ -1,4 +1,4 @@
-"""What a Go module needs beyond itself to be built."""
+"""What a build needs that no registry has by itself: parts of a source distribution on PyPI."""
 
 from __future__ import annotations
 
@@ -37,14 +37,17 @@ def of(directory: Path, version: str, scratch: Path) -> Recipe:
     if wanted := recipe.get("headers"):
         headers = scratch / f"headers-{wanted['requirement'].partition('==')[2]}"
         if not headers.is_dir():
-            _fetch_headers(headers, **{key: wanted[key] for key in ("requirement", "sha256", "below")})
+            fetch(headers, **{key: wanted[key] for key in ("requirement", "sha256", "below")})
         env = {"CGO_ENABLED": "1", "CGO_CPPFLAGS": f"-I{headers}"}
     return Recipe(env, recipe.get("ldflags", "").format(version=version))
 
 
-def _fetch_headers(target: Path, requirement: str, sha256: str, below: str) -> None:
-    """The header files that a source distribution on PyPI carries in its directory ``below``."""
-    progress(f"{target.parent.name}: fetching header files of {requirement}")
+def fetch(target: Path, requirement: str, sha256: str, below: str) -> None:
+    """What a source distribution on PyPI carries in its directory ``below``.
+
+    Raises ``Unavailable`` when it cannot be had, or is not the one pinned.
+    """
+    progress(f"{target.parent.name}: fetching sources of {requirement}")
     with tempfile.TemporaryDirectory() as scratch, unpacked.building(target) as directory:
         wanted = Path(scratch) / "requirements.txt"
         wanted.write_text(f"{requirement} --hash=sha256:{sha256}\n")
@@ -57,7 +60,8 @@ def _fetch_headers(target: Path, requirement: str, sha256: str, below: str) -> N
                 "download",
                 "--quiet",
                 "--no-deps",
-                "--no-binary=:all:",
+                # Not for all: what it is built with may come as wheels.
+                f"--no-binary={requirement.partition('==')[0]}",
                 "--require-hashes",
                 "--disable-pip-version-check",
                 "-d",

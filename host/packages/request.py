@@ -29,9 +29,13 @@ class Request:
     brew: tuple[str, ...]
     installer: str | None
     go: str | None
+    cmake: str | None
     pypi: str | None
     pypi_bin: str | None
     venv: tuple[str, ...]
+    npm: tuple[str, ...]
+    scripts: Mapping[str, str]
+    npm_scripts: tuple[str, ...]
     probe: tuple[str, ...]
     aliases: Mapping[str, str]
 
@@ -56,7 +60,10 @@ def parse(raw: Mapping[str, Any]) -> Request:
     """Read a document. Raises ``HostError`` when it asks for no program."""
     if not raw["programs"]:
         raise HostError(f"{raw['name']}: the document names no programs")
-    many = {key: tuple(raw.get(key) or ()) for key in ("programs", "apt", "brew", "venv", "probe")}
-    one = {key: raw.get(key) or None for key in ("installer", "go", "pypi", "pypi_bin")}
-    aliases = dict(raw.get("aliases") or {})
-    return Request(root=Path(raw["root"]), name=raw["name"], aliases=aliases, **many, **one)
+    many = {
+        key: tuple(raw.get(key) or ())
+        for key in ("programs", "apt", "brew", "venv", "npm", "npm_scripts", "probe")
+    }
+    one = {key: raw.get(key) or None for key in ("installer", "go", "cmake", "pypi", "pypi_bin")}
+    names = {key: dict(raw.get(key) or {}) for key in ("aliases", "scripts")}
+    return Request(root=Path(raw["root"]), name=raw["name"], **names, **many, **one)

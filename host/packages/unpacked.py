@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from host import files
@@ -33,6 +33,23 @@ def building(target: Path) -> Iterator[Path]:
 def target(request: Request, version: str) -> Path:
     """Where a version of the package lies; links to an older one stay good until they are replaced."""
     return request.packages / f"{request.name}-{version}"
+
+
+def copied(request: Request, built: Path, build: Callable[[], None]) -> dict[str, Path]:
+    """Programs that ``build`` leaves in ``built`` of the cache, copied to where every account can read them.
+
+    Raises ``Unavailable`` when one is missing.
+    """
+    place = target(request, built.name)
+    if not place.is_dir():
+        built.parent.mkdir(parents=True, exist_ok=True)
+        with files.locked(built.parent / ".lock"):
+            if not built.is_dir():
+                build()
+        with building(place) as directory:
+            for program in built.iterdir():
+                shutil.copy(program, directory / program.name)
+    return programs(request, place)
 
 
 def programs(request: Request, directory: Path) -> dict[str, Path]:

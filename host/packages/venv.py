@@ -1,4 +1,4 @@
-"""Programs of Python packages, in a virtual environment of the service's own, made by uv.
+"""Programs of Python packages and of our own, in a virtual environment of the service's own, made by uv.
 
 https://docs.astral.sh/uv/pip/environments/
 """
@@ -25,12 +25,17 @@ exec "$(dirname -- "$(realpath -- "$0")")/python" "$@"
 
 
 def provide(request: Request) -> dict[str, Path]:
-    """Install the pinned requirements under ``packages``.
+    """Install the pinned requirements and our own scripts under ``packages``.
 
     Raises ``Unavailable`` without a fit Python, or with the last words of the installer.
     """
     python = interpreter()
-    digest = hashlib.sha256("\n".join([python, *map(_content, request.venv)]).encode()).hexdigest()[:12]
+    ingredients = [
+        python,
+        *map(_content, request.venv),
+        *(text for item in request.scripts.items() for text in item),
+    ]
+    digest = hashlib.sha256("\n".join(ingredients).encode()).hexdigest()[:12]
     target = unpacked.target(request, digest)
     if not target.is_dir():
         progress(f"{request.name}: installing {' '.join(request.venv)} from the Python package index")
@@ -39,6 +44,8 @@ def provide(request: Request) -> dict[str, Path]:
             _uv("venv", "--relocatable", "--allow-existing", "--python", python, str(directory))
             _uv("pip", "install", "--python", str(directory / "bin" / "python"), *request.venv)
             files.write(directory / "bin" / PYTHON, _PYTHON, mode=0o755)
+            for name, source in request.scripts.items():
+                _script(directory, name, source)
     programs = {
         program: target / "bin" / request.aliases.get(program, program) for program in request.programs
     }
@@ -56,6 +63,18 @@ def _content(requirement: str) -> str:
     if found is None:
         raise Unavailable(f"there is no file {requirement}")
     return found.decode()
+
+
+def _script(directory: Path, name: str, source: str) -> None:
+    (directory / "scripts").mkdir(exist_ok=True)
+    (directory / "scripts" / f"{name}.py").write_text(source)
+    program = directory / "bin" / name
+    program.write_text(
+        "#!/bin/sh\n"
+        'bin=$(dirname -- "$(realpath -- "$0")")\n'
+        f'exec "$bin/python" -I "$bin/../scripts/{name}.py" "$@"\n'
+    )
+    program.chmod(0o755)
 
 
 def interpreter() -> str:

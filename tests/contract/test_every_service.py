@@ -4,23 +4,43 @@ from __future__ import annotations
 
 import plistlib
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
 import pytest
 from support.mocks import Recorder, Registration
-from support.stacks import RUNTIMES, STACK, everything, facts, plan, record, values
+from support.stacks import RUNTIMES, STACK, everything, facts, kinds, plan, record, values
 
 from components.catalog import entries
 from components.spec import ServiceSpec
 
 KINDS = sorted(entries())
 # No formula of Homebrew's is known to bring them: on a Mac their programs must be there already.
-NO_FORMULA = {"alertmanager", "blackbox-exporter", "postgres-exporter", "redis-exporter"}
+NO_FORMULA = {
+    "alertmanager", "blackbox-exporter", "cadvisor", "neo4j", "postgres-exporter", "process-exporter",
+    "qdrant", "redis-exporter",
+}  # fmt: skip
+# What of the host a container may see. Everybody else sees nothing of it.
+HOST_MOUNTS = {
+    "alloy": {"/var/lib/docker/containers"},
+    "cadvisor": {"/sys", "/var/lib/docker", "/var/run/docker.sock"},
+    "process-exporter": {"/proc"},
+    "promtail": {"/var/lib/docker/containers"},
+    "vector": {"/var/lib/docker/containers"},
+}
 COMMAND = "command:local:Command"
 
 every_runtime = pytest.mark.parametrize("runtime", RUNTIMES)
 every_service = pytest.mark.parametrize("service", KINDS)
+every_process = pytest.mark.parametrize("service", kinds("supervisord"))
+
+
+def on(runtimes: Iterable[str]) -> pytest.MarkDecorator:
+    """Every service on each of the runtimes that can run it."""
+    return pytest.mark.parametrize(
+        ("service", "runtime"), [(service, runtime) for runtime in runtimes for service in kinds(runtime)]
+    )
 
 
 @cache
@@ -37,20 +57,23 @@ def component(runtime: str, service: str) -> Registration:
     return recorded(runtime).named(service, f"hearth:service:{entries()[service].class_name}")
 
 
+def walled_off(spec: ServiceSpec) -> bool:
+    """It has no data, and is on no network with a database, with the front door or with the world."""
+    return not spec.volumes and not {"backend", "data", "egress", "frontend"} & set(spec.networks)
+
+
 def gate_name(service: str, runtime: str) -> str:
     """Of the resource that exists once the service answers."""
     return f"{service}-ready" if runtime == "docker" else service
 
 
-@every_runtime
-@every_service
+@on(RUNTIMES)
 def test_is_one_component_inside_the_platform(service: str, runtime: str) -> None:
     (platform,) = recorded(runtime).of_type("hearth:platform:Platform")
     assert component(runtime, service).parent == platform.urn
 
 
-@every_runtime
-@every_service
+@on(RUNTIMES)
 def test_makes_its_resources_inside_its_component(service: str, runtime: str) -> None:
     names = [found.name for found in recorded(runtime).below(component(runtime, service))]
     assert gate_name(service, runtime) in names
@@ -65,8 +88,7 @@ def test_no_resource_is_without_a_parent(runtime: str) -> None:
         assert resource is platform or platform.urn in found.ancestors(resource), resource.urn
 
 
-@every_runtime
-@every_service
+@on(RUNTIMES)
 def test_registers_where_it_answers(service: str, runtime: str) -> None:
     outputs = component(runtime, service).outputs
     if planned(runtime)[service].ports:
@@ -77,12 +99,11 @@ def test_registers_where_it_answers(service: str, runtime: str) -> None:
 @every_runtime
 def test_the_platform_registers_its_plan(runtime: str) -> None:
     (platform,) = recorded(runtime).of_type("hearth:platform:Platform")
-    assert {row["service"] for row in platform.outputs["plan"]["services"]} == set(KINDS)
+    assert {row["service"] for row in platform.outputs["plan"]["services"]} == set(kinds(runtime))
     assert platform.outputs["data"]
 
 
-@every_runtime
-@every_service
+@on(RUNTIMES)
 def test_starts_when_what_it_needs_answers(service: str, runtime: str) -> None:
     found = recorded(runtime)
     for need in planned(runtime)[service].needs:
@@ -93,8 +114,7 @@ def test_starts_when_what_it_needs_answers(service: str, runtime: str) -> None:
         assert gate.urn in reached
 
 
-@every_runtime
-@every_service
+@on(RUNTIMES)
 def test_is_limited_checked_and_known_by_its_own_name(service: str, runtime: str) -> None:
     spec = planned(runtime)[service]
     assert spec.name == service
@@ -104,12 +124,12 @@ def test_is_limited_checked_and_known_by_its_own_name(service: str, runtime: str
     # What listens nowhere may have nothing to be asked but whether its process runs.
     assert spec.health.argv or spec.health.http or not spec.ports
     assert bool(spec.ports) is (entries()[service].settings.model_fields["port"].default is not None)
-    assert spec.security.uid > 0
+    # Root's files of the host are for root alone, and whoever reads one is no other in its container.
+    assert spec.security.uid > 0 or spec.security.host_mounts or walled_off(spec)
     assert spec.networks
 
 
-@every_runtime
-@every_service
+@on(RUNTIMES)
 def test_writes_no_secret_into_its_description(service: str, runtime: str) -> None:
     spec = planned(runtime)[service]
     places = {path for path in spec.process.argv if "secret" in path}
@@ -119,8 +139,7 @@ def test_writes_no_secret_into_its_description(service: str, runtime: str) -> No
         assert set(re.findall(r"@@([\w.-]+)@@", file.content)) == set(file.secrets), file.path
 
 
-@every_runtime
-@every_service
+@on(RUNTIMES)
 def test_keeps_configuration_secrets_and_data_apart(service: str, runtime: str) -> None:
     spec = planned(runtime)[service]
     secret = {file.path.rpartition("/")[0] for file in spec.files if file.secrets}
@@ -129,20 +148,15 @@ def test_keeps_configuration_secrets_and_data_apart(service: str, runtime: str) 
     assert not (secret & public) | (secret & data) | (public & data)
 
 
-@every_service
+@every_process
 def test_has_programs_for_hosts_without_containers(service: str) -> None:
     spec = planned("supervisord")[service]
     assert spec.package.programs
     assert spec.process.argv[0] in (*spec.package.programs, "sh")
-    sources = (
-        spec.package.apt,
-        spec.package.installer,
-        spec.package.go,
-        spec.package.pypi,
-        spec.package.venv,
-    )
-    assert any(sources)
-    assert spec.package.brew or spec.package.venv or service in NO_FORMULA
+    package = spec.package
+    everywhere = (package.brew, package.venv, package.npm)
+    assert any((package.apt, package.installer, package.go, package.cmake, package.pypi, *everywhere))
+    assert any(everywhere) or service in NO_FORMULA
 
 
 # Docker -------------------------------------------------------------------------------------------
@@ -198,11 +212,12 @@ def test_container_is_asked_whether_it_answers(service: str) -> None:
 @every_service
 def test_container_can_do_as_little_as_possible(service: str) -> None:
     inputs, spec = container(service).inputs, planned("docker")[service]
-    assert inputs["readOnly"] is True
+    assert inputs["readOnly"] is spec.security.read_only_root
+    assert spec.security.read_only_root or walled_off(spec)
     assert inputs["capabilities"]["drops"] == ["ALL"]
     assert inputs["capabilities"].get("adds", []) == [f"CAP_{name}" for name in spec.security.capabilities]
     assert inputs["securityOpts"] == ["no-new-privileges:true"]
-    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", inputs["user"])
+    assert inputs["user"] == f"{spec.security.uid}:{spec.security.uid}"
     for key in ("privileged", "networkMode", "pidMode", "ipcMode", "devices", "usernsMode"):
         assert not inputs.get(key), key
 
@@ -215,7 +230,20 @@ def test_container_writes_to_memory_or_to_its_volumes(service: str) -> None:
     data = {volume.path for volume in spec.volumes}
     writable = {mount["containerPath"] for mount in inputs.get("volumes", []) if not mount.get("readOnly")}
     assert writable == data
-    assert not any(mount.get("hostPath") for mount in inputs.get("volumes", []))
+
+
+@every_service
+def test_container_sees_nothing_of_the_host_but_what_is_declared_and_known_here(service: str) -> None:
+    mounts = [mount for mount in container(service).inputs.get("volumes", []) if mount.get("hostPath")]
+    assert {mount["hostPath"] for mount in mounts} == HOST_MOUNTS.get(service, set())
+    assert all(mount["readOnly"] and not mount.get("volumeName") for mount in mounts)
+    declared = planned("docker")[service].security.host_mounts
+    assert {(m["hostPath"], m["containerPath"]) for m in mounts} == {(d.source, d.path) for d in declared}
+
+
+@on(name for name in RUNTIMES if name != "docker")
+def test_without_containers_nothing_is_mounted(service: str, runtime: str) -> None:
+    assert planned(runtime)[service].security.host_mounts == ()
 
 
 @every_service
@@ -239,7 +267,9 @@ def test_container_comes_back_and_keeps_its_log_short(service: str) -> None:
     inputs = container(service).inputs
     assert inputs["restart"] == "unless-stopped"
     assert inputs["logDriver"] == "json-file"
-    assert set(inputs["logOpts"]) == {"max-size", "max-file"}
+    assert set(inputs["logOpts"]) == {"max-size", "max-file", "labels"}
+    # Whoever ships it tells by them whose it is.
+    assert inputs["logOpts"]["labels"] == "hearth.stack,hearth.service"
     assert inputs["stopTimeout"] == inputs["destroyGraceSeconds"] > 0
 
 
@@ -247,7 +277,7 @@ def test_container_comes_back_and_keeps_its_log_short(service: str) -> None:
 def test_image_is_pinned_by_exact_version(service: str) -> None:
     image = recorded("docker").named(f"{service}-image", "docker:index/remoteImage:RemoteImage")
     tag = image.inputs["name"].partition("@")[0].rpartition(":")[2]
-    assert re.search(r"\d+\.\d+(\.\d+)?", tag)
+    assert re.search(r"\d+\.\d+(\.\d+)?|b\d{4,}", tag)
     assert "latest" not in tag
     assert container(service).inputs["image"] == f"sha256:{service}-image"
 
@@ -255,10 +285,11 @@ def test_image_is_pinned_by_exact_version(service: str) -> None:
 @every_service
 def test_data_outlives_the_stack_and_cannot_be_replaced(service: str) -> None:
     for volume in planned("docker")[service].volumes:
-        found = recorded("docker").named(f"{service}-{volume.name}", "docker:index/volume:Volume")
+        owner = volume.of or service
+        found = recorded("docker").named(f"{owner}-{volume.name}", "docker:index/volume:Volume")
         assert found.retain_on_delete
         assert {"labels", "driver", "driverOpts"} <= set(found.ignore_changes)
-        assert found.inputs["name"] == f"{STACK}-{service}-{volume.name}"
+        assert found.inputs["name"] == f"{STACK}-{owner}-{volume.name}"
 
 
 @every_service
@@ -322,8 +353,7 @@ def job(runtime: str, service: str) -> dict[str, Any]:
     return plistlib.loads(applied(runtime, service)["unit"]["content"].encode())
 
 
-@pytest.mark.parametrize("runtime", NATIVE)
-@every_service
+@on(NATIVE)
 def test_process_document_is_whole(service: str, runtime: str) -> None:
     document, spec = applied(runtime, service), planned(runtime)[service]
     assert document["stack"] == STACK
@@ -340,16 +370,14 @@ def test_process_document_is_whole(service: str, runtime: str) -> None:
     assert len(document["tasks"]) == len(spec.tasks)
 
 
-@pytest.mark.parametrize("runtime", NATIVE)
-@every_service
+@on(NATIVE)
 def test_process_is_removed_with_its_resource(service: str, runtime: str) -> None:
     gate = recorded(runtime).named(service, COMMAND)
     assert f" host remove /var/lib/hearth/{STACK} " in gate.inputs["delete"]
     assert service in gate.inputs["delete"].split()
 
 
-@pytest.mark.parametrize("runtime", NATIVE)
-@every_service
+@on(NATIVE)
 def test_process_starts_after_its_programs_and_secrets_are_there(service: str, runtime: str) -> None:
     found = recorded(runtime)
     gate = found.named(service, COMMAND)
@@ -358,8 +386,7 @@ def test_process_starts_after_its_programs_and_secrets_are_there(service: str, r
         assert found.named(f"{service}-secrets", COMMAND).urn in gate.dependencies
 
 
-@pytest.mark.parametrize("runtime", NATIVE)
-@every_service
+@on(NATIVE)
 def test_process_stops_the_way_it_wants_to(service: str, runtime: str) -> None:
     process = planned(runtime)[service].process
     if runtime in LAUNCHD:
@@ -378,8 +405,7 @@ def test_process_stops_the_way_it_wants_to(service: str, runtime: str) -> None:
         assert lines["TimeoutStopSec"] == [str(process.stop_seconds)]
 
 
-@pytest.mark.parametrize("runtime", SYSTEMD)
-@every_service
+@on(SYSTEMD)
 def test_unit_has_the_limits_of_the_plan(service: str, runtime: str) -> None:
     lines, resources = unit(runtime, service), planned(runtime)[service].resources
     assert lines["MemoryMax"] == [str(resources.memory)]
@@ -395,8 +421,7 @@ def test_unit_gets_the_cores_that_it_is_given(runtime: str) -> None:
     assert "\nCPUQuota=150%\n" in record(stack).named("redis", COMMAND).document["unit"]["content"]
 
 
-@pytest.mark.parametrize("runtime", SYSTEMD)
-@every_service
+@on(SYSTEMD)
 def test_unit_can_do_as_little_as_possible(service: str, runtime: str) -> None:
     lines = unit(runtime, service)
     assert lines["NoNewPrivileges"] == ["yes"]
@@ -410,11 +435,14 @@ def test_unit_can_do_as_little_as_possible(service: str, runtime: str) -> None:
     assert ("MemoryDenyWriteExecute" in lines) is not planned(runtime)[service].security.executable_memory
 
 
-@every_service
+@every_process
 def test_system_unit_runs_as_an_account_of_its_own_behind_a_wall(service: str) -> None:
     lines = unit("systemd-system", service)
     assert lines["User"] == [f"hearth-{service}"]
     assert lines["CapabilityBoundingSet"] == [""]
+    spec = planned("systemd-system")[service]
+    assert ("SupplementaryGroups" in lines) is spec.security.reads_logs
+    assert lines["ProtectProc"] == ["default" if spec.security.sees_processes else "invisible"]
     outward = "egress" in planned("systemd-system")[service].networks
     assert ("IPAddressDeny" in lines) is not outward
 
@@ -425,13 +453,13 @@ WALLS = (
 )  # fmt: skip
 
 
-@every_service
+@every_process
 @pytest.mark.parametrize("wall", WALLS)
 def test_system_unit_is_kept_from(service: str, wall: str) -> None:
     assert unit("systemd-system", service)[wall] == ["yes"]
 
 
-@every_service
+@every_process
 def test_user_unit_asks_for_nothing_that_needs_root(service: str) -> None:
     assert not {"User", "Group", "PrivateDevices", "IPAddressDeny", "CapabilityBoundingSet"} & set(
         unit("systemd-user", service)
@@ -439,8 +467,7 @@ def test_user_unit_asks_for_nothing_that_needs_root(service: str) -> None:
     assert applied("systemd-user", service)["account"] is None
 
 
-@pytest.mark.parametrize("runtime", SYSTEMD)
-@every_service
+@on(SYSTEMD)
 def test_unit_starts_after_the_units_that_it_needs(service: str, runtime: str) -> None:
     lines = unit(runtime, service)
     for need in planned(runtime)[service].needs:
@@ -448,7 +475,7 @@ def test_unit_starts_after_the_units_that_it_needs(service: str, runtime: str) -
         assert f"hearth-{STACK}-{need}.service" in lines["Wants"][0].split()
 
 
-@every_service
+@every_process
 def test_program_section_has_an_account_and_a_log_that_stays_short(service: str) -> None:
     lines = unit("supervisord", service)
     assert lines["user"] == [f"hearth-{service}"]
@@ -459,8 +486,7 @@ def test_program_section_has_an_account_and_a_log_that_stays_short(service: str)
     assert lines["autorestart"] == ["true"]
 
 
-@pytest.mark.parametrize("runtime", LAUNCHD)
-@every_service
+@on(LAUNCHD)
 def test_job_comes_back_and_knows_its_place(service: str, runtime: str) -> None:
     values, home = job(runtime, service), f"/var/lib/hearth/{STACK}/{service}"
     assert values["Label"] == f"dev.hearth.{STACK}.{service}"
@@ -476,7 +502,7 @@ def test_job_comes_back_and_knows_its_place(service: str, runtime: str) -> None:
     assert planned(runtime)[service].process.env.items() <= values["EnvironmentVariables"].items()
 
 
-@every_service
+@every_process
 def test_daemon_runs_as_the_account_made_for_it_and_agent_as_its_user(service: str) -> None:
     assert (
         job("launchd-system", service)["UserName"]
@@ -493,10 +519,10 @@ def test_the_watchdog_is_there_before_any_job_and_goes_after_it(runtime: str) ->
     watchdog = found.named("watchdog", COMMAND)
     assert " host watchdog start " in watchdog.inputs["create"]
     assert watchdog.inputs["delete"] == watchdog.inputs["create"].replace(" start ", " stop ")
-    assert all(watchdog.urn in found.named(service, COMMAND).dependencies for service in KINDS)
+    assert all(watchdog.urn in found.named(service, COMMAND).dependencies for service in kinds(runtime))
 
 
-@every_service
+@every_process
 def test_without_root_there_is_no_account_to_switch_to(service: str) -> None:
     found = record(everything("supervisord"), facts(accounts=False, superuser=False)).named(service, COMMAND)
     assert found.document["account"] is None

@@ -30,9 +30,9 @@ def bench(scratch: Path) -> Iterator[Callable[..., Workbench]]:
     """Makes stacks, and destroys every one at the end."""
     made: list[Workbench] = []
 
-    def make(stack: str, config: Mapping[str, Any]) -> Workbench:
+    def make(stack: str, config: Mapping[str, Any], **where: Any) -> Workbench:
         values = {"data": str(scratch / stack), **config}
-        made.append(Workbench(scratch / f"{stack}-project", stack, values))
+        made.append(Workbench(scratch / f"{stack}-project", stack, values, **where))
         return made[-1]
 
     yield make

@@ -11,14 +11,12 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 
 from components.catalog import ollama
+from tests.e2e.programs import programs
 
-PROJECT = Path(__file__).parents[2]
 SUITE = "trixie"
 POSTGRES = 17
 PACKAGES = (
@@ -44,16 +42,6 @@ def _cache() -> Path:
     return Path(base) / "hearth" / "test-image"
 
 
-def _ollama(root: Path) -> Path:
-    """The Ollama program, from wherever the host runtime would take it."""
-    request = {"root": str(root), "name": "ollama", **asdict(ollama.PACKAGE)}
-    subprocess.run(
-        [sys.executable, "-m", "host", "package"],
-        cwd=PROJECT, input=json.dumps(request), text=True, check=True,
-    )  # fmt: skip
-    return (root / "bin" / "ollama").resolve()
-
-
 def _root_file_system(directory: Path) -> None:
     subprocess.run(
         ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(directory)],
@@ -63,7 +51,8 @@ def _root_file_system(directory: Path) -> None:
     for line in _PREPARE:
         subprocess.run(["chroot", str(directory), "sh", "-c", line], check=True)
     with tempfile.TemporaryDirectory() as scratch:
-        shutil.copy(_ollama(Path(scratch)), directory / "usr" / "bin" / "ollama")
+        found = programs("ollama", ollama.PACKAGE, Path(scratch)) / "ollama"
+        shutil.copy(found.resolve(), directory / "usr" / "bin" / "ollama")
 
 
 def _archive() -> Path:

@@ -1,9 +1,16 @@
-"""Monitoring for real: every figure scraped, a service that hangs noticed, its alert in Alertmanager."""
+"""Monitoring for real: every figure scraped, a service that hangs noticed, its alert in Alertmanager, its log in Loki."""
 
 from __future__ import annotations
 
 import contextlib
+import grp
+import json
+import os
+import pwd
+import re
 import signal
+import subprocess
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,18 +19,20 @@ import psutil
 import psycopg
 import pytest
 import redis
+from support.stacks import plan
 
 from tests.e2e.leaks import leaks
 from tests.e2e.story import eventually, settled
 from tests.e2e.workbench import Workbench
 
 REDIS, POSTGRES, NGINX, STATUS = 61379, 61432, 61080, 61081
-PROMETHEUS, ALERTMANAGER = 61090, 61093
+PROMETHEUS, ALERTMANAGER, LOKI = 61090, 61093, 61310
+QUEUE = {"key": "jobs", "db": 2, "depth": 3}
 CONFIG = {
     "runtime": "supervisord",
     "host": {"reserve": "512MiB"},
     "services": {
-        "redis": {"port": REDIS, "memory": "64MiB"},
+        "redis": {"port": REDIS, "memory": "64MiB", "queues": [QUEUE]},
         "postgres": {"port": POSTGRES, "memory": "256MiB", "max-connections": 20},
         "nginx": {"port": NGINX},
         # Quick to notice, so that the tests are.
@@ -34,6 +43,9 @@ CONFIG = {
         "postgres-exporter": {"port": 61187},
         "nginx-exporter": {"port": 61113, "status-port": STATUS},
         "blackbox-exporter": {"port": 61115},
+        "process-exporter": {"port": 61256},
+        "loki": {"port": LOKI, "grpc-port": 61311},
+        "promtail": {"port": 61380},
     },
 }
 
@@ -130,7 +142,7 @@ def test_every_rule_can_be_evaluated(stack: Workbench) -> None:
         return httpx.get(f"http://127.0.0.1:{PROMETHEUS}/api/v1/rules").json()["data"]["groups"]
 
     eventually(lambda: all(rule["health"] == "ok" for group in groups() for rule in group["rules"]))
-    assert {group["name"] for group in groups()} == {"host", "services", "availability"}
+    assert {group["name"] for group in groups()} == {"host", "services", "availability", "declared"}
 
 
 def test_the_accounts_of_the_exporters_see_nothing_else(stack: Workbench) -> None:
@@ -146,6 +158,111 @@ def test_the_accounts_of_the_exporters_see_nothing_else(stack: Workbench) -> Non
             connection.execute("SELECT * FROM pg_authid")
     with pytest.raises(psycopg.OperationalError, match="permission denied"):
         psycopg.connect(f"{address} dbname=app")
+
+
+def panels(stack: Workbench) -> list[dict[str, Any]]:
+    """Every panel of the dashboards that a Grafana in this stack would show."""
+    whole = {**CONFIG, "data": str(stack.root), "services": {**CONFIG["services"], "grafana": {}}}
+    return [
+        panel
+        for file in plan(whole, name=stack.stack).service("grafana").files
+        if "/dashboards/" in file.path and file.path.endswith(".json")
+        for panel in json.loads(file.content)["panels"]
+    ]
+
+
+# Of what this stack does not have: backups, a certificate, a Grafana, and now and then an alert.
+EMPTY = ("hearth_backup", "hearth_drill", "probe_ssl_", "grafana_", "ALERTS")
+
+
+def test_every_panel_that_asks_prometheus_is_answered_with_figures(stack: Workbench) -> None:
+    asked = [panel for panel in panels(stack) if panel["datasource"]["uid"] == "metrics"]
+    assert len(asked) > 40
+    for panel in asked:
+        (target,) = panel["targets"]
+        if any(name in target["expr"] for name in EMPTY):
+            series(target["expr"])
+            continue
+        found = eventually(lambda query=target["expr"]: series(query))
+        for label in re.findall(r"{{(\w+)}}", target["legendFormat"]):
+            assert label in found[0][0], panel["title"]
+
+
+def lines(query: str) -> list[tuple[dict[str, str], str]]:
+    """What Loki answers: labels and text of each line, or of each series."""
+    answer = httpx.get(
+        f"http://127.0.0.1:{LOKI}/loki/api/v1/query_range", params={"query": query, "since": "1h"}
+    )
+    assert answer.status_code == 200, answer.text
+    return [
+        (found.get("stream", found.get("metric")), text)
+        for found in answer.json()["data"]["result"]
+        for _, text in found["values"]
+    ]
+
+
+def test_every_panel_that_asks_loki_is_answered(stack: Workbench) -> None:
+    asked = [panel for panel in panels(stack) if panel["datasource"]["uid"] == "logs"]
+    assert len(asked) == 4
+    for panel in asked:
+        lines(panel["targets"][0]["expr"])
+
+
+def test_a_line_that_a_service_logs_is_found_in_loki(stack: Workbench) -> None:
+    nobody = f"nobody-{uuid.uuid4().hex}"
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(f"host=127.0.0.1 port={POSTGRES} user={nobody} password=x dbname=postgres")
+    found = eventually(lambda: lines(f'{{stack="monitored"}} |= "{nobody}"'), seconds=60)
+    assert {labels["service"] for labels, _ in found} == {"postgres"}
+
+
+def test_lines_are_not_kept_for_ever(stack: Workbench) -> None:
+    config = httpx.get(f"http://127.0.0.1:{LOKI}/config").text
+    assert "retention_period: 1w" in config
+    assert "retention_enabled: true" in config
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="without root all services share one account")
+def test_only_the_shipper_s_account_reads_what_the_others_log(stack: Workbench) -> None:
+    def read(account: str) -> subprocess.CompletedProcess[str]:
+        who = pwd.getpwnam(account)
+        groups = [group.gr_gid for group in grp.getgrall() if account in group.gr_mem]
+        return subprocess.run(
+            ["tail", "-n1", str(stack.root / "postgres" / "log" / "postgres.log")],
+            user=who.pw_uid, group=who.pw_gid, extra_groups=groups, capture_output=True, text=True,
+        )  # fmt: skip
+
+    assert read("hearth-promtail").stdout
+    for account in ("hearth-redis", "hearth-prometheus", "nobody"):
+        assert "Permission denied" in read(account).stderr
+
+
+def test_a_queue_is_watched_by_its_length_alone(stack: Workbench) -> None:
+    queue = redis.Redis(port=REDIS, password=stack.secret("redis"), db=QUEUE["db"])
+    eventually(lambda: series('redis_key_size{key="jobs"}')[0][1] == 0)
+    queue.lpush(QUEUE["key"], *range(QUEUE["depth"] + 1))
+    eventually(lambda: series('redis_key_size{key="jobs"}')[0][1] == QUEUE["depth"] + 1)
+    # It is an alert once it has stayed so for five minutes.
+    eventually(lambda: series('ALERTS{alertname="QueueLong",alertstate="pending",service="redis"}'))
+    queue.delete(QUEUE["key"])
+    eventually(lambda: not series('ALERTS{alertname="QueueLong"}'))
+    watch = redis.Redis(port=REDIS, username="hearth-watch", password=stack.secret("redis.watch"), db=2)
+    for attempt in (
+        lambda: watch.lpop("jobs"),
+        lambda: watch.lrange("jobs", 0, -1),
+        lambda: watch.llen("key"),
+    ):
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            attempt()
+
+
+def test_processes_are_known_by_their_service(stack: Workbench) -> None:
+    known = {metric["groupname"] for metric, _ in series("namedprocess_namegroup_num_procs")}
+    assert known >= {"redis", "postgres", "nginx", "prometheus", "loki", "promtail", "node_exporter"}
+
+
+def test_no_backup_was_made_and_nobody_complains(stack: Workbench) -> None:
+    assert series('ALERTS{alertname=~"BackupTooOld|DrillTooOld"}') == []
 
 
 def test_the_front_door_does_not_lead_to_the_status_page(stack: Workbench) -> None:

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,9 +38,20 @@ class Finished:
 
 
 class Workbench:
-    """One stack in one directory; nothing of it touches the checkout or the user's own Pulumi."""
+    """One stack in one directory; nothing of it touches the checkout or the user's own Pulumi.
 
-    def __init__(self, directory: Path, stack: str, config: Mapping[str, Any]) -> None:
+    ``within`` is a command that runs those of the stack elsewhere, ``environment`` what they see there.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        stack: str,
+        config: Mapping[str, Any],
+        *,
+        within: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.directory = directory
         self.stack = stack
         self.root = Path(config["data"])
@@ -54,8 +65,9 @@ class Workbench:
                 shutil.copy(source, directory / name)
         (directory / ".venv").symlink_to(PROJECT / ".venv")
         (directory / "state").mkdir()
+        self.within = tuple(within)
         self.environment = {
-            **os.environ,
+            **(environment or os.environ),
             "PULUMI_BACKEND_URL": f"file://{directory}/state",
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
         }
@@ -72,7 +84,7 @@ class Workbench:
     def run(self, *command: str, check: bool = True, timeout: float = 600) -> Finished:
         """Run ``command`` here with the toolchain's environment."""
         done = subprocess.run(
-            [sys.executable, "-m", "toolchain", "run", "--", *command],
+            [*self.within, sys.executable, "-m", "toolchain", "run", "--", *command],
             cwd=self.directory,
             env=self.environment,
             stdin=subprocess.DEVNULL,

@@ -19,6 +19,7 @@ RUNTIMES = ["docker", "supervisord"]
 
 def service(name: str, runtime: str, directory: Path, settings: dict[str, Any] | None = None) -> ServiceSpec:
     stack = {**everything(runtime), "data": str(directory / "stack")}
+    stack["services"]["redis"] = {"queues": [{"key": "jobs", "db": 2, "depth": 50}, {"key": "mails"}]}
     stack["services"][name] = settings or {}
     return plan(stack).service(name)
 
@@ -108,6 +109,8 @@ class Case:
     loud: dict[str, str]
     times: int = 1
     """How many alerts there are beyond it."""
+    interval: str = "1m"
+    """Between two values, and two looks at the rules; long where days go by."""
 
 
 def disk(used: str) -> dict[str, str]:
@@ -148,6 +151,15 @@ def answered(quick: int) -> dict[str, str]:
         name % "1": "0+100x600",
         name % "+Inf": "0+100x600",
     }
+
+
+def waiting(key: str, db: int, length: int) -> dict[str, str]:
+    return {f'redis_key_size{{service="redis",db="db{db}",key="{key}"}}': f"{length}x60"}
+
+
+def since(what: str, minutes: int) -> dict[str, str]:
+    """The last success that many minutes after the start, as seen all along."""
+    return {f'hearth_{what}_last_success_timestamp_seconds{{service="postgres"}}': f"{60 * minutes}x1200"}
 
 
 CASES = [
@@ -191,6 +203,12 @@ CASES = [
         one("probe_ssl_earliest_cert_expiry", str(15 * 86400)),
         one("probe_ssl_earliest_cert_expiry", str(13 * 86400)),
     ),
+    Case("QueueLong", "10m", waiting("jobs", 2, 50), waiting("jobs", 2, 51)),
+    Case("QueueLong", "10m", waiting("mails", 0, 100), waiting("mails", 0, 101)),
+    Case("BackupTooOld", "27h", since("backup", 65), since("backup", 55), interval="10m"),
+    # Where no backup was ever made, nobody said that there should be one.
+    Case("BackupTooOld", "27h", {}, since("backup", 0), interval="10m"),
+    Case("DrillTooOld", "193h", since("drill", 65), since("drill", 55), interval="10m"),
     # One failure in an hour is 1.6 %: more than an hour may have, and than three days may; not than six hours.
     # What was bad and is over burns nothing: the long window still sees it, the short one does not.
     Case(
@@ -211,14 +229,14 @@ CASES = [
 ]
 
 
-def verdict(rules: Path, series: dict[str, str], alert: str, at: str) -> str:
+def verdict(rules: Path, series: dict[str, str], alert: str, at: str, interval: str = "1m") -> str:
     """What promtool has to say when no such alert is expected."""
     test = {
         "rule_files": [str(rules)],
-        "evaluation_interval": "1m",
+        "evaluation_interval": interval,
         "tests": [
             {
-                "interval": "1m",
+                "interval": interval,
                 "input_series": [{"series": name, "values": text} for name, text in series.items()],
                 "alert_rule_test": [{"alertname": alert, "eval_time": at, "exp_alerts": []}],
             }
@@ -238,8 +256,8 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.alert)
 def test_a_rule_is_quiet_inside_its_threshold_and_loud_beyond(case: Case, rules: Path) -> None:
-    assert verdict(rules, case.quiet, case.alert, case.at) == ""
-    said = verdict(rules, case.loud, case.alert, case.at)
+    assert verdict(rules, case.quiet, case.alert, case.at, case.interval) == ""
+    said = verdict(rules, case.loud, case.alert, case.at, case.interval)
     assert f"alertname: {case.alert}" in said
     assert said.count("Labels:{alertname=") == case.times, said
 

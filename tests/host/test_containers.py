@@ -162,5 +162,18 @@ def test_a_daemon_out_of_reach_is_named(machine: Machine) -> None:
 def test_a_volume_that_another_stack_owns_is_left_alone(machine: Machine, engine: Any) -> None:
     engine.volumes.create("th-conf", labels={"hearth.stack": "theirs", "hearth.service": "redis"})
     mine = {"hearth.stack": "mine", "hearth.service": "redis"}
-    assert "belongs to hearth.stack=theirs" in refused(machine, "volume-files", document({"a": "b"}, owner=mine))
+    assert "belongs to hearth.stack=theirs" in refused(
+        machine, "volume-files", document({"a": "b"}, owner=mine)
+    )
     ok(machine, "volume-files", document({"a": "b"}, owner={**mine, "hearth.stack": "theirs"}))
+
+
+def test_a_key_is_not_made_anew_under_a_volume_that_needs_the_lost_one(machine: Machine, engine: Any) -> None:
+    words = ("secret", str(machine.root), "flows-key", "--volume", "th-flows-data")
+    assert machine.verb(*words).returncode == 0
+    engine.volumes.create("th-flows-data")
+    assert machine.verb(*words).returncode == 0
+    (machine.root / "secrets/flows-key").unlink()
+    done = machine.verb(*words)
+    assert done.returncode == 1
+    assert "th-flows-data" in done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import plistlib
+import re
 import signal
 import sys
 import time
@@ -171,11 +172,50 @@ def test_a_service_that_stays_above_its_memory_is_restarted(mac: Machine, domain
     eventually(lambda: domain.pid(LABEL) not in (0, pid), 30)
     log = root / "watchdog/watchdog.log"
     eventually(lambda: "redis: " in log.read_text())
-    assert "are more than its 67108864; restarted" in log.read_text()
+    assert "are more than its memory 64.0MiB; restarted" in log.read_text()
     for _ in range(2):
         assert mac.verb("watchdog", "stop", *where).returncode == 0
     assert not Path(unit).exists()
     assert domain.launchctl("print", f"{domain.name}/dev.hearth.test.watchdog").returncode == 113
+
+
+def test_a_service_above_its_reservation_is_warned_of_once(mac: Machine, domain: Domain, root: Path) -> None:
+    swelling = (
+        "import pathlib, sys, time\nsign = pathlib.Path(sys.argv[1], 'data', 'let-go')\n"
+        "held = bytearray(96 << 20)\nwhile not sign.exists(): time.sleep(0.05)\n"
+        "del held\nsign.unlink()\nwhile True: time.sleep(60)\n"
+    )
+    mac.apply(program(mac, domain, swelling, memory=1 << 30, reservation=64 << 20))
+    pid = domain.pid(LABEL)
+    first = mac.verb("watchdog", "check", str(root))
+    assert first.stdout == "watchdog: 0 of 1 restarted\n"
+    assert re.search(r"redis: \S+MiB are more than its reservation 64.0MiB", first.stderr)
+    assert mac.verb("watchdog", "check", str(root)).stderr == ""
+    sign = root / "redis/data/let-go"
+    sign.touch()
+    eventually(lambda: not sign.exists())
+    assert "within its reservation 64.0MiB again" in mac.verb("watchdog", "check", str(root)).stderr
+    assert mac.verb("watchdog", "check", str(root)).stderr == ""
+    assert domain.pid(LABEL) == pid
+
+
+def test_a_log_that_has_grown_is_rotated_under_its_writer(mac: Machine, domain: Domain, root: Path) -> None:
+    talking = (
+        "import pathlib, sys, time\nsign = pathlib.Path(sys.argv[1], 'data', 'say')\n"
+        "print('x' * (11 << 20), flush=True)\nwhile not sign.exists(): time.sleep(0.05)\n"
+        "print('and on', flush=True)\nwhile True: time.sleep(60)\n"
+    )
+    mac.apply(program(mac, domain, talking, memory=1 << 30))
+    pid, log = domain.pid(LABEL), root / "redis/log/redis.log"
+    eventually(lambda: log.stat().st_size > 11 << 20)
+    assert "redis.log: rotated" in mac.verb("watchdog", "check", str(root)).stderr
+    assert log.stat().st_size == 0
+    assert log.with_name("redis.log.1").stat().st_size > 11 << 20
+    (root / "redis/data/say").touch()
+    # What it writes next is at the beginning, with no hole before it.
+    eventually(lambda: log.read_text() == "and on\n")
+    assert mac.verb("watchdog", "check", str(root)).stderr == ""
+    assert domain.pid(LABEL) == pid
 
 
 def test_daemons_run_as_their_account(mac: Machine, domain: Domain, root: Path) -> None:

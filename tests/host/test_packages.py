@@ -6,6 +6,7 @@ import functools
 import hashlib
 import http.server
 import os
+import platform
 import subprocess
 import tarfile
 import threading
@@ -127,6 +128,35 @@ def test_a_python_package_that_nobody_has_is_refused_whole(machine: Machine, roo
     assert not list((root / "packages").glob("*cow-*"))
 
 
+def test_an_npm_package_brings_its_node_and_any_account_can_run_both(machine: Machine, root: Path) -> None:
+    document = ask(root, "cow", programs=["herd", "node"], npm=["cowsay@1.6.0"], aliases={"herd": "cowsay"})
+    first = ok(machine, document)
+    assert first.endswith("from npm")
+    (root / "bin/herd").unlink()
+    assert ok(machine, document) == first
+    script = "node --version && herd moo"
+    done = subprocess.run(
+        ["sh", "-c", script],
+        user=65534,
+        group=65534,
+        extra_groups=[],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        env={"PATH": f"{root}/bin:/usr/bin:/bin"},
+        check=False,
+    )
+    assert int(done.stdout.partition(".")[0].removeprefix("v")) >= 24, done.stderr
+    assert "moo" in done.stdout
+
+
+def test_an_npm_package_that_nobody_has_is_refused_whole(machine: Machine, root: Path) -> None:
+    done = machine.verb("package", document=ask(root, "cow", programs=["cowsay"], npm=["cowsay@0.0.99"]))
+    assert done.returncode == 1
+    assert "cowsay@0.0.99" in done.stderr
+    assert not [path for path in (root / "packages").glob("*npm-*") if path.is_dir()]
+
+
 def test_a_go_module_is_built_once_and_copied(
     monkeypatch: pytest.MonkeyPatch, root: Path, tmp_path: Path
 ) -> None:
@@ -175,6 +205,16 @@ def test_an_archive_is_taken_from_its_server_only_as_pinned(root: Path, tmp_path
             install.package(parse(ask(root, "tool", programs=["tool"], installer=pinned)))
             == "tool 3.4.5 from installer"
         )
+        # A second archive beside the first, whose name says for which machine it is.
+        arch, cpu = {"x86_64": ("x86_64", "x64"), "aarch64": ("aarch64", "arm64")}[platform.machine()]
+        (program.parent / "shell").write_text("#!/bin/sh\n")
+        (program.parent / "shell").chmod(0o755)
+        with tarfile.open(tmp_path / f"shell-{arch}-{cpu}.tgz", "w:gz") as tar:
+            tar.add(program.parent / "shell", arcname="shell-1/bin/shell")
+        both = f"{pinned} {address.replace('tool.tgz', 'shell-{arch}-{cpu}.tgz')}"
+        asked = ask(root, "both", programs=["tool", "shell"], installer=both)
+        assert install.package(parse(asked)) == "tool 3.4.5 from installer"
+        assert (root / "bin/shell").resolve().is_file()
         server.shutdown()
     with pytest.raises(HostError, match="cannot be reached"):
         install.package(parse(ask(root, "tool2", programs=["tool2"], installer=address)))

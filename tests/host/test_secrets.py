@@ -37,6 +37,24 @@ def test_a_bad_name_or_an_empty_secret_is_refused(machine: Machine, root: Path) 
     assert "restore it from a backup" in machine.verb("secret", str(root), "empty").stderr
 
 
+def test_a_key_is_not_made_anew_under_data_that_needs_the_lost_one(machine: Machine, root: Path) -> None:
+    data = root / "flows/data"
+    words = ("secret", str(root), "flows-key", "--data", str(data))
+    first = machine.verb(*words).stdout
+    data.mkdir(parents=True)
+    (root / "secrets/flows-key").unlink()
+    # An empty directory is left by a start that failed; nothing is encrypted there.
+    assert machine.verb(*words).stdout != first
+    (data / "database").touch()
+    assert machine.verb(*words).returncode == 0
+    (root / "secrets/flows-key").unlink()
+    refused = machine.verb(*words)
+    assert refused.returncode == 1
+    for part in (str(root / "secrets/flows-key"), str(data), "Restore", "no other was made"):
+        assert part in refused.stderr
+    assert not (root / "secrets/flows-key").exists()
+
+
 def test_generation_changes_exactly_with_the_content(machine: Machine, root: Path) -> None:
     directory = root / "redis/secrets"
     first = deliver(machine, directory, {"a": "1", "b": "2"})

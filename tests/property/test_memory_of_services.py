@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from hypothesis import given, settings
@@ -58,3 +59,19 @@ def test_ollama_holds_any_of_its_models_that_may_be_loaded_together(
         assert memory * MIB < sum(sizes[:loaded]) + GIB
     else:
         assert made.resources.memory > sum(sizes[:loaded])
+
+
+@given(st.integers(512, 64 * 1024))
+def test_mongodbs_cache_leaves_half_for_its_clients(memory: int) -> None:
+    made = spec("mongodb", memory=memory * MIB)
+    (size,) = re.findall(r"cacheSizeGB: ([0-9.]+)", made.files[0].content)
+    assert 256 * MIB <= float(size) * GIB <= 0.501 * made.resources.memory
+
+
+@given(st.integers(768, 64 * 1024))
+def test_neo4js_heap_and_cache_leave_room_for_the_rest_of_it(memory: int) -> None:
+    made = spec("neo4j", memory=memory * MIB)
+    heap, cache = map(int, re.findall(r"(?:max_size|pagecache.size)=(\d+)m", made.files[0].content))
+    assert heap >= 200
+    assert cache >= 128
+    assert heap + cache + 384 <= memory

@@ -45,6 +45,7 @@ def lay_out(spec: ServiceSpec, directory: Path, texts: Mapping[str, str] | None 
             path = path.replace(place, target)
         for place in ("data", "run", "config", "secrets"):
             (Path(path).parent.parent / place).mkdir(parents=True, exist_ok=True)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(content)
         found[Path(path).name] = Path(path)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +68,28 @@ def values(runtime: str, services: dict[str, Any], **more: Any) -> dict[str, Any
     return {**RUNTIMES[runtime], "services": services, **more}
 
 
+def kinds(runtime: str) -> tuple[str, ...]:
+    """Every kind of service that a runtime can run."""
+    if RUNTIMES[runtime] == RUNTIMES["docker"]:
+        return tuple(entries())
+    return tuple(kind for kind in entries() if kind not in containers_only())
+
+
+@cache
+def containers_only() -> frozenset[str]:
+    """The kinds that have no programs for a host without containers."""
+    made = plan(everything("docker"))
+    return frozenset(spec.type for spec in made.services if spec.package is None)
+
+
 def everything(runtime: str) -> dict[str, Any]:
-    """A stack with every kind of service there is, each with its defaults where it has some."""
+    """A stack with every kind of service that can run there, on a host that is large enough.
+
+    Each has its defaults, where it has some.
+    """
     images = {"images": OWN_IMAGES} if runtime == "docker" else {}
-    return values(runtime, {name: OWN.get(name, {}) for name in entries()}, **images)
+    services = {name: OWN.get(name, {}) for name in kinds(runtime)}
+    return values(runtime, services, host={"memory": "256GiB"}, **images)
 
 
 def plan(stack: dict[str, Any], host: HostFacts | None = None, name: str = STACK) -> DeploymentPlan:

@@ -18,7 +18,13 @@ _PACKAGES = {
     "openssl": "apt: openssl",
     "promtool": "apt: prometheus",
     "amtool": "apt: prometheus-alertmanager",
+    "node": "apt: nodejs",
+    "squid": "apt: squid",
     "prometheus-blackbox-exporter": "apt: prometheus-blackbox-exporter",
+    "pgbouncer": "apt: pgbouncer",
+    "mvn": "apt: maven",
+    "java": "apt: openjdk-17-jdk-headless",
+    "javac": "apt: openjdk-17-jdk-headless",
 }
 _PLACES = [
     str(Path(sys.executable).parent), *os.environ.get("PATH", "").split(os.pathsep), "/usr/sbin",

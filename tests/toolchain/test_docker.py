@@ -64,6 +64,18 @@ docker.Container("one", name={name!r}, image=image.image_id, command={SERVE},
     subprocess.run(["docker", "image", "inspect", image], capture_output=True, check=True)
 
 
+def test_gpus_are_asked_of_the_daemon_and_read_back(stack: Stack, name: str, image: str) -> None:
+    """The container is not started: that takes a GPU, and NVIDIA's runtime."""
+    stack.up(container(name, image, "gpus='all', start=False, must_run=False"))
+    (asked,) = inspect(name)["HostConfig"]["DeviceRequests"]
+    assert (asked["Count"], asked["Capabilities"]) == (-1, [["gpu"]])
+    stack.refresh()
+    assert stack.changes() == {}
+    assert stack.resource("one")["outputs"]["gpus"] == "all"
+    stack.write(container(name, image, "start=False, must_run=False"))
+    assert stack.changes() == {"replace": 1}
+
+
 def test_limits_change_in_place(stack: Stack, name: str, image: str) -> None:
     """The container stays the same one."""
     stack.up(container(name, image, "memory=32, memory_swap=32, restart='no'"))

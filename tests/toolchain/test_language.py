@@ -89,6 +89,8 @@ def test_a_failure_among_many_values_is_reported(stack: Stack) -> None:
         "    pulumi.Output.all(part.urn, i).apply(lambda seen: check(int(seen[1])))\n"
     )
     assert "the forty-first is broken" in stack.pulumi("preview", ok=False)
-    stack.write("import pulumi\nfor i in range(60):\n    pulumi.export(str(i), pulumi.Output.from_input(i))\n")
+    stack.write(
+        "import pulumi\nfor i in range(60):\n    pulumi.export(str(i), pulumi.Output.from_input(i))\n"
+    )
     stack.up()
     assert len(stack.outputs()) == 60

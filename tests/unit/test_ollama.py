@@ -119,3 +119,21 @@ def test_a_name_that_a_shell_or_a_command_line_would_misread_is_refused(name: st
 
 def test_without_models_it_still_has_room() -> None:
     assert ollama().resources.memory >= 512 * MIB
+
+
+def test_two_operations_with_two_models_that_are_loaded_from_the_start() -> None:
+    models = [{"name": name, "preload": True} for name in ("llama2:7b", "codellama:7b")]
+    settings = {
+        "parallel": 2,
+        "max_loaded": 2,
+        "load_timeout": "10m",
+        "keep_alive": "5m",
+        "context_length": 2048,
+    }
+    spec = ollama(models=models, **settings)
+    told = {key.removeprefix("OLLAMA_"): value for key, value in spec.process.env.items()}
+    assert (told["NUM_PARALLEL"], told["MAX_LOADED_MODELS"]) == ("2", "2")
+    assert (told["LOAD_TIMEOUT"], told["KEEP_ALIVE"]) == ("600s", "300s")
+    loads = [task for task in spec.tasks if task.name.startswith("preload ")]
+    assert [task.argv[-2] for task in loads] == ["llama2:7b", "codellama:7b"]
+    assert {task.timeout for task in loads} == {600}

@@ -16,7 +16,7 @@ from components.plan import build_plan
 from components.plan_table import as_data, as_text
 from components.runtimes import runtime_for
 from components.runtimes.base import Capability
-from components.spec import Database, Requests
+from components.spec import Database, Documents, Requests
 
 
 def refused(stack: dict[str, Any], **host: Any) -> str:
@@ -133,6 +133,14 @@ def test_a_database_that_nobody_serves_is_refused(monkeypatch: pytest.MonkeyPatc
     change("redis", monkeypatch, requests=lambda settings: Requests(databases=(Database(name="events"),)))
     assert "hearth:services.redis: needs a database" in refused(values("docker", {"redis": {}}))
     plan(values("docker", {"redis": {}, "postgres": {}}))
+
+
+def test_a_database_of_documents_that_nobody_serves_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    change("redis", monkeypatch, requests=lambda settings: Requests(documents=(Documents(name="events"),)))
+    wanted = "hearth:services.redis: needs a database of documents and no service of the stack serves any"
+    assert wanted in refused(values("docker", {"redis": {}, "postgres": {}}))
+    made = plan(values("docker", {"redis": {}, "mongodb": {}})).service("mongodb")
+    assert {ref.name for ref in made.secrets} == {"mongodb", "documents.app", "documents.events"}
 
 
 def test_services_start_after_what_they_need() -> None:

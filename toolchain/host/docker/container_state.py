@@ -21,7 +21,7 @@ META = json.dumps({"schema_version": "2"})
 # them.
 DRIFTING = (
     "name", "memory", "memoryReservation", "memorySwap", "cpus", "cpuShares", "cpuSet", "restart",
-    "maxRetryCount", "mustRun",
+    "maxRetryCount", "mustRun", "gpus",
 )  # fmt: skip
 
 
@@ -79,6 +79,8 @@ def outputs(inputs: Properties, inspected: dict[str, Any]) -> Properties:
         live["capabilities"] = {"adds": host.get("CapAdd") or [], "drops": host.get("CapDrop") or []}
     if "ports" in given and state["Running"]:
         live["ports"] = _ports(network.get("Ports") or {})
+    if "gpus" in given:
+        live["gpus"] = _gpus(host.get("DeviceRequests") or [])
     if given["mustRun"] and not state["Running"]:
         live["mustRun"] = False
     return {"attach": False, "logs": False, "envs": [], "labels": [], **given, **live}
@@ -88,6 +90,16 @@ def drifted(inputs: Properties, old: Properties, new: Properties) -> Properties:
     """The inputs with what has changed since the state was written, so that the next preview shows it."""
     changed = {key: new[key] for key in DRIFTING if key in new and old.get(key) != new[key]}
     return {**inputs, **changed} if old else {**inputs, **{key: new[key] for key in ("name", "image")}}
+
+
+def _gpus(requests: list[dict[str, Any]]) -> str:
+    """In the words of the input; nothing where the container has no GPU."""
+    for request in requests:
+        if ["gpu"] in (request.get("Capabilities") or []):
+            devices = ",".join(request.get("DeviceIDs") or [])
+            count = request.get("Count", 0)
+            return f"device={devices}" if devices else "all" if count == -1 else str(count)
+    return ""
 
 
 def _swap(count: int) -> int:

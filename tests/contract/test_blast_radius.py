@@ -56,7 +56,8 @@ def test_the_order_of_keys_in_a_stack_file_does_not_matter(runtime: str) -> None
 
 def test_the_figures_of_the_host_reach_no_resource_that_they_are_not_for() -> None:
     stack = everything("docker")
-    stack["services"]["nginx"] = {"cpus": 1}
+    # As many threads as cores, unless their number is said.
+    stack["services"] |= {name: {"cpus": 1} for name in ("nginx", "llama-cpp", "localai", "embeddings")}
     assert changed(record(stack), record(stack, facts(memory=32 * GIB, cpus=64))) == set()
 
 
