@@ -13,6 +13,7 @@ from pydantic import Field
 from components.context import Context, Endpoint
 from components.rendering import render
 from components.settings import ServiceSettings
+from components.signals import Panel
 from components.spec import (
     Client,
     HealthCheck,
@@ -86,6 +87,14 @@ def requests(settings: Settings) -> Requests:
         routes=(Route(prefix="/embeddings/", max_body="4m", probe="health"),),
         scrapes=(Scrape(latency="te_request_duration"),),
         probes=(Probe(path="/health"),),
+        panels=(
+            Panel(
+                title="Embeddings: requests",
+                query="rate(te_request_duration_count[5m])",
+                unit="reqps",
+                group="inference",
+            ),
+        ),
     )
 
 

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from components.context import Context, Endpoint
 from components.models import GIB, MIB, Footprint, declared, gguf_footprint
 from components.settings import ServiceSettings
+from components.signals import Panel, Rule
 from components.spec import (
     Client,
     ConfigFile,
@@ -51,6 +52,22 @@ PACKAGE = Package(
 )
 # The server itself, without any model.
 _SERVER = 128 * MIB
+
+
+PANELS = (
+    Panel(title="llama.cpp: tokens", query="rate(llamacpp:tokens_predicted_total[5m])", group="inference"),
+    Panel(title="llama.cpp: tokens read", query="rate(llamacpp:prompt_tokens_total[5m])", group="inference"),
+    Panel(title="llama.cpp: requests that wait", query="llamacpp:requests_deferred", group="inference"),
+)
+RULES = (
+    Rule(
+        name="ModelOverloaded",
+        expr="llamacpp:requests_deferred > 0",
+        summary="Requests to {{ $labels.service }} have waited for a free slot for five minutes",
+        remedy="Raise parallel where its cores and memory allow it, or ask less at once",
+        wait=300,
+    ),
+)
 
 
 class Settings(ServiceSettings):
@@ -117,11 +134,14 @@ def memory_needed(settings: Settings) -> int:
 
 def requests(settings: Settings) -> Requests:
     """The OpenAI-compatible API below ``/llama/v1/``, on the front door."""
+    # With a key, the metrics ask for it too.
+    seen = not settings.api_key
     return Requests(
         routes=(Route(prefix="/llama/", stream=True, max_body="64m", probe="health"),),
-        # With a key, the metrics ask for it too.
-        scrapes=() if settings.api_key else (Scrape(),),
+        scrapes=(Scrape(),) if seen else (),
         probes=(Probe(path="/health"),),
+        rules=RULES if seen else (),
+        panels=PANELS if seen else (),
     )
 
 

@@ -14,6 +14,7 @@ from components.context import Context, Endpoint
 from components.models import GIB, MIB, Footprint, declared, gguf_footprint
 from components.rendering import render
 from components.settings import ServiceSettings, Strict
+from components.signals import Panel
 from components.spec import (
     Client,
     ConfigFile,
@@ -43,6 +44,14 @@ PACKAGE = Package(
 )
 # The server itself, without any model.
 _SERVER = 512 * MIB
+
+
+REQUESTS = Panel(
+    title="LocalAI: requests",
+    query="sum by (service) (rate(api_call_count[5m]))",
+    unit="reqps",
+    group="inference",
+)
 
 
 class Model(Strict):
@@ -120,6 +129,7 @@ def requests(settings: Settings) -> Requests:
         # With a key, the metrics ask for it too. Their histogram has no bucket below five seconds.
         scrapes=() if settings.api_key else (Scrape(),),
         probes=(Probe(path="/readyz"),),
+        panels=() if settings.api_key else (REQUESTS,),
     )
 
 

@@ -157,6 +157,10 @@ def waiting(key: str, db: int, length: int) -> dict[str, str]:
     return {f'redis_key_size{{service="redis",db="db{db}",key="{key}"}}': f"{length}x60"}
 
 
+def deferred(values: str) -> dict[str, str]:
+    return {'llamacpp:requests_deferred{service="llama-cpp"}': values}
+
+
 def since(what: str, minutes: int) -> dict[str, str]:
     """The last success that many minutes after the start, as seen all along."""
     return {f'hearth_{what}_last_success_timestamp_seconds{{service="postgres"}}': f"{60 * minutes}x1200"}
@@ -205,6 +209,8 @@ CASES = [
     ),
     Case("QueueLong", "10m", waiting("jobs", 2, 50), waiting("jobs", 2, 51)),
     Case("QueueLong", "10m", waiting("mails", 0, 100), waiting("mails", 0, 101)),
+    # Waiting for less than five minutes, and for longer.
+    Case("ModelOverloaded", "10m", deferred("1 1 1 1 1 0 1 1 1 1 1"), deferred("1x10")),
     Case("BackupTooOld", "27h", since("backup", 65), since("backup", 55), interval="10m"),
     # Where no backup was ever made, nobody said that there should be one.
     Case("BackupTooOld", "27h", {}, since("backup", 0), interval="10m"),

@@ -100,8 +100,10 @@ def test_a_key_is_a_file_and_closes_the_metrics() -> None:
     assert option(spec, "--api-key-file") == file.path
     assert file.secrets
     asked = entries()["llama-cpp"]
-    assert asked.requests(asked.settings(**{"api-key": True})).scrapes == ()
-    assert len(asked.requests(asked.settings()).scrapes) == 1
+    closed, seen = (asked.requests(asked.settings(**{"api-key": key})) for key in (True, False))
+    assert closed.scrapes == closed.panels == closed.rules == ()
+    assert seen.scrapes
+    assert {panel.group for panel in seen.panels} == {"inference"}
     assert not llama().files
 
 
