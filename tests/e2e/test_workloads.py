@@ -249,6 +249,7 @@ def test_a_job_runs_on_the_minute(stack: Workbench) -> None:
 def test_the_nightly_pipeline_goes_from_documents_to_figures(stack: Workbench, cache: redis.Redis) -> None:
     yesterday = datetime.now(UTC) - timedelta(days=1)
     with pymongo.MongoClient(port=MONGODB) as client:
+        client["app"]["responses"].drop()
         client["app"]["responses"].insert_many(
             {"user": user, "text": text, "at": at}
             for user, text, at in (

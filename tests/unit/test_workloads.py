@@ -218,6 +218,19 @@ def test_a_worker_takes_from_its_queues_and_loses_no_task() -> None:
     assert spec.ports == ()
 
 
+def test_the_queues_of_a_worker_are_watched() -> None:
+    found = services(
+        **{
+            "worker": {**WORKER, "queues": ["high", "low"], "depth": 7},
+            "redis-exporter": {},
+            "prometheus": {},
+        }
+    )
+    assert "--check-single-keys=db0=high,db0=low" in found["redis-exporter"].process.argv
+    assert "> 7" in file(found["prometheus"], "rules.yml")
+    assert "%R~high %R~low" in file(found["redis"], "users.acl")
+
+
 def test_eight_agents_are_eight_services() -> None:
     found = services(agents={"type": "agent", "directory": "examples/agent", "replicas": 8})
     names = [name for name in found if name.startswith("agents-")]
