@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from components.config import CONTAINERS
 from components.runtimes.docker_arguments import PLACES
 from components.schedules import RECORD
 from host import logs, managers, notes
@@ -90,16 +91,22 @@ def run(stack: str, name: str, within: float, progress: Callable[[str], None]) -
         raise Usage(
             f"{name}: has no schedule in stack {stack}; those that do: {', '.join(scheduled) or 'none'}"
         )
-    if plan.runtime != "docker":
+    if plan.runtime not in CONTAINERS:
         return _run(NativeJob(stacks.root(stack, stacks.configured(stack)), name), name, within, progress)
     with client.daemon() as daemon:
         import docker
 
         try:
-            container = daemon.containers.get(f"{stack}-{name}")
+            container = daemon.containers.get(_container(daemon, f"{stack}-{name}"))
         except docker.errors.NotFound:
             raise Failure(f"{name}: it is not deployed; run `make up`") from None
         return _run(ContainerJob(container), name, within, progress)
+
+
+def _container(daemon: Any, name: str) -> str:
+    """The container of a job; in a swarm that of its service's task."""
+    tasks = daemon.containers.list(filters={"label": f"com.docker.swarm.service.name={name}"})
+    return tasks[0].id if tasks else name
 
 
 def _run(job: Job, name: str, within: float, progress: Callable[[str], None]) -> dict[str, Any]:
