@@ -30,7 +30,7 @@ from components.spec import (
 from components.units import Bytes, PortNumber
 
 MIB = 1024**2
-IMAGE = Image(repository="grafana/alloy", tag="v1.11.3")
+IMAGE = Image(repository="grafana/alloy", tag="v1.14.0")
 PACKAGE = Package(
     programs=("alloy",),
     # Of Grafana's own repository, where the machine has it.
@@ -68,7 +68,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
                 f"--storage.path={context.places.data}",
                 "--disable-reporting",
                 # Nobody changes it while it runs.
-                "--server.http.disable-support-bundle",
+                "--disable-support-bundle",
                 context.path("config.alloy"),
             ),
             env={"GOMEMLIMIT": str(settings.memory * 85 // 100)},
