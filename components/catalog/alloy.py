@@ -67,7 +67,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
                 f"--server.http.listen-addr={context.listen}:{settings.port}",
                 f"--storage.path={context.places.data}",
                 "--disable-reporting",
-                # Nobody changes it while it runs.
+                # It would hold all that Alloy knows, in plain text.
                 "--disable-support-bundle",
                 context.path("config.alloy"),
             ),
