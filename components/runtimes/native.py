@@ -13,7 +13,10 @@ from typing import Any, Protocol
 import pulumi
 
 from components.commands import call, command, document
+from components.config import StackConfig
 from components.context import Endpoint, Figures, Logs, Places, Processes
+from components.errors import Problem
+from components.facts import HostFacts
 from components.runtimes.base import FIGURES, Capability, Stack
 from components.schedules import Keeper, kept
 from components.secrets import SecretStore
@@ -173,6 +176,7 @@ class NativeRuntime:
     resolver: str | None = None
     containers = False
     engine: tuple[HostMount, ...] = ()
+    plain_containers = False
 
     def __init__(self, stack: Stack, units: UnitRenderer) -> None:
         self.stack = stack
@@ -214,6 +218,10 @@ class NativeRuntime:
         root = _literal(self.stack.root)
         own = f"{root}/(?P<service>{_NAME})/(config|secrets|data|run)\\b"
         return Processes(patterns=(own, f"{root}/bin/(?P<service>[^ ]+)"))
+
+    def refusals(self, config: StackConfig, facts: HostFacts, specs: Sequence[ServiceSpec]) -> list[Problem]:
+        """None."""
+        return []
 
     def prepare(self, parent: pulumi.Resource, networks: Sequence[str]) -> list[pulumi.Resource]:
         """The supervisor, where the host has none of its own."""
