@@ -543,7 +543,7 @@ def test_account_and_container_names_fit_the_longest_service_name(runtime: str) 
 # What runs at set times ---------------------------------------------------------------------------
 
 
-SCHEDULED = [name for name in KINDS if planned("supervisord")[name].schedule]
+SCHEDULED = [name for name in kinds("supervisord") if planned("supervisord")[name].schedule]
 
 
 @pytest.mark.parametrize("service", SCHEDULED)
@@ -569,7 +569,7 @@ def test_a_script_keeps_the_times_of_a_job_where_nobody_else_does(service: str) 
 # Programs of the owner's --------------------------------------------------------------------------
 
 
-COPIED = [name for name in KINDS if planned("supervisord")[name].source]
+COPIED = [name for name in kinds("supervisord") if planned("supervisord")[name].source]
 
 
 @pytest.mark.parametrize("service", COPIED)
