@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from support.mocks import Recorder
-from support.stacks import MIB, RUNTIMES, kinds, plan, record, values
+from support.stacks import MIB, RUNTIMES, contained, kinds, plan, record, values
 
 from components.applications import ApplicationSettings
 from components.catalog import entries
@@ -101,7 +101,7 @@ def keyed(runtime: str) -> Recorder:
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_one_key_guards_the_data_of_a_main_process_and_is_its_workers(runtime: str) -> None:
     made = keyed(runtime).named("secret-n8n-key", COMMAND).inputs["create"]
-    where = "--volume test-n8n-data" if runtime == "docker" else "--data /var/lib/hearth/test/n8n/data"
+    where = "--volume test-n8n-data" if contained(runtime) else "--data /var/lib/hearth/test/n8n/data"
     assert made.endswith(where)
 
 
