@@ -51,7 +51,7 @@ def stack(domain: Domain, scratch: Path, bench: Callable[..., Workbench]) -> Wor
     environment = {
         **domain.env,
         "HOME": str(domain.home),
-        "LOGNAME": "operator",
+        "LOGNAME": "daemon",
         "XDG_CACHE_HOME": cache,
         "BREW_STORE": str(store),
         "BREW_PREFIX": str(scratch / "homebrew"),
@@ -72,10 +72,11 @@ def _agents(domain: Domain) -> set[str]:
 
 def _processes(stack: Workbench) -> list[psutil.Process]:
     """Those that work in, or are told of, the stack's directory."""
-    found = []
+    found, root = [], str(stack.root)
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if str(stack.root) in f"{process.cwd()} {' '.join(process.cmdline())}":
+            words = [process.cwd(), *process.cmdline()]
+            if any(word == root or f"{root}/" in word for word in words):
                 found.append(process)
     return found
 
