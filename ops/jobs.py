@@ -94,19 +94,12 @@ def run(stack: str, name: str, within: float, progress: Callable[[str], None]) -
     if plan.runtime not in CONTAINERS:
         return _run(NativeJob(stacks.root(stack, stacks.configured(stack)), name), name, within, progress)
     with client.daemon() as daemon:
-        import docker
-
-        try:
-            container = daemon.containers.get(_container(daemon, f"{stack}-{name}"))
-        except docker.errors.NotFound:
-            raise Failure(f"{name}: it is not deployed; run `make up`") from None
-        return _run(ContainerJob(container), name, within, progress)
-
-
-def _container(daemon: Any, name: str) -> str:
-    """The container of a job; in a swarm that of its service's task."""
-    tasks = daemon.containers.list(filters={"label": f"com.docker.swarm.service.name={name}"})
-    return tasks[0].id if tasks else name
+        # In a swarm the container is its task's, with the same labels.
+        labels = [f"hearth.stack={stack}", f"hearth.service={name}"]
+        found = daemon.containers.list(filters={"label": labels})
+        if not found:
+            raise Failure(f"{name}: no container of it runs here; run `make up`")
+        return _run(ContainerJob(found[0]), name, within, progress)
 
 
 def _run(job: Job, name: str, within: float, progress: Callable[[str], None]) -> dict[str, Any]:

@@ -33,6 +33,10 @@ class Capability(Enum):
     NO_NEW_PRIVILEGES = "a ban on new privileges"
 
 
+class UnwritableError(ValueError):
+    """Text that a manager's configuration has no way to carry."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stack:
     """The stack that a runtime serves."""
