@@ -56,6 +56,9 @@ class Runtime(Protocol):
     """One way to run services. All but ``prepare`` and ``realise`` are pure."""
 
     name: str
+    scope: str
+    """Whose manager runs things on this host: ``user`` or ``system``."""
+    stack: Stack
     capabilities: frozenset[Capability]
     watched: frozenset[Capability]
     """What is not enforced, and restarts a service that stays above it."""

@@ -8,7 +8,6 @@ is checked in a throw-away container before the old one stops, and the daemon ma
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import pulumi
@@ -25,8 +24,6 @@ from components.runtimes.docker_arguments import (
     NO_NEW_PRIVILEGES,
     PLACES,
     container_arguments,
-    health_test,
-    in_image,
     label_list,
     labels,
 )
@@ -35,6 +32,7 @@ from components.runtimes.docker_volumes import (
     config_files,
     config_labels,
     config_volume,
+    gate,
     mounts,
     secrets_document,
     source_document,
@@ -53,6 +51,7 @@ class DockerRuntime:
     """Runs every service as a container."""
 
     name = "docker"
+    scope = "user"
     capabilities = frozenset(Capability) - {Capability.PROCESS_LIMIT}
     watched: frozenset[Capability] = frozenset()
     listen = "0.0.0.0"
@@ -277,20 +276,13 @@ class DockerRuntime:
                 replace_on_changes=["healthcheck", "tmpfs"],
             ),
         )
-        gate = {
-            "container": f"{self.stack.name}-{spec.name}",
-            "service": spec.name,
-            "health": {**asdict(spec.health), "test": health_test(spec)},
-            "prune": {"stack": self.stack.name, "keep": config_volume(self.stack.name, spec)},
-            "tasks": [{**asdict(task), "argv": in_image(spec, task.argv)} for task in spec.tasks],
-        }
         return command(
             # Not the name that native runtimes use: a stack that leaves them has their command deleted,
             # which stops the process, where one of the same name would only be updated.
             f"{spec.name}-ready",
             parent=parent,
             create=call("ready"),
-            stdin=document(gate),
+            stdin=document(gate(self.stack.name, spec)),
             # A new container is a new start, so the gate asks again.
             generation=container.id,
             after=[container],

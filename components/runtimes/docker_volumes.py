@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from components.commands import document
-from components.runtimes.docker_arguments import PLACES, extra_hosts, labels, tmpfs
+from components.runtimes.docker_arguments import PLACES, extra_hosts, health_test, in_image, labels, tmpfs
 from components.spec import ServiceSpec, Source
 
 
@@ -88,4 +88,15 @@ def check_document(stack: str, spec: ServiceSpec, security: Sequence[str]) -> di
         "user": spec.security.uid,
         "hosts": extra_hosts(spec),
         "security": list(security),
+    }
+
+
+def gate(stack: str, spec: ServiceSpec) -> dict[str, Any]:
+    """What ``host ready`` waits for, and then runs. Pure."""
+    return {
+        "container": f"{stack}-{spec.name}",
+        "service": spec.name,
+        "health": {**asdict(spec.health), "test": health_test(spec)},
+        "prune": {"stack": stack, "keep": config_volume(stack, spec)},
+        "tasks": [{**asdict(task), "argv": in_image(spec, task.argv)} for task in spec.tasks],
     }

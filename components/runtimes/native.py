@@ -176,6 +176,7 @@ class NativeRuntime:
         self.stack = stack
         self.units = units
         self.name = units.name
+        self.scope = units.scope
         self.capabilities = units.capabilities
         self.watched = units.watched
 

@@ -94,6 +94,24 @@ def test_no_resource_is_without_a_parent(runtime: str) -> None:
 
 
 @on(RUNTIMES)
+def test_what_a_backup_captures_can_be_brought_back(service: str, runtime: str) -> None:
+    spec = planned(runtime)[service]
+    if spec.backup is None:
+        return
+    assert len(spec.volumes) == 1, "one data directory is set aside"
+    assert spec.backup.captures or spec.backup.files
+    names = [capture.name for capture in spec.backup.captures]
+    assert len(set(names)) == len(names)
+    for capture in spec.backup.captures:
+        assert bool(capture.load) is not bool(capture.place)
+        assert capture.save and capture.tally
+        assert ("{item}" in capture.name) is bool(capture.each)
+        assert not capture.place or spec.backup.replaces, "placed into an empty directory"
+        words = " ".join((*capture.save, *capture.each, *capture.tally, *capture.load))
+        assert "@@" not in words, "a secret is read from its file"
+
+
+@on(RUNTIMES)
 def test_registers_where_it_answers(service: str, runtime: str) -> None:
     outputs = component(runtime, service).outputs
     if planned(runtime)[service].ports:
