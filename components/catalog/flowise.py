@@ -35,7 +35,7 @@ IMAGE = Image(repository="flowiseai/flowise", tag=VERSION)
 class Settings(ApplicationSettings):
     """Keys of a Flowise."""
 
-    memory: Annotated[Bytes, Field(ge=768 * MIB, description="Hard memory limit.")] = 1536 * MIB
+    memory: Annotated[Bytes, Field(ge=1024 * MIB, description="Hard memory limit.")] = 1536 * MIB
     # Not its own default of 3000, which too many others have.
     port: Annotated[PortNumber, Field(description="Port of its page and API.")] = 3002
     database: Annotated[
@@ -59,7 +59,7 @@ def requests(settings: Settings) -> Requests:
 
     Its page works at the root of an address alone, so it has no path on the front door.
     """
-    own = Database(name=settings.database_name, extensions=("vector",))
+    own = Database(name=settings.database_name, extensions=("uuid-ossp", "vector"))
     return Requests(
         databases=(own,) if settings.database == "postgres" else (), probes=(Probe(path="/api/v1/ping"),)
     )

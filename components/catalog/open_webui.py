@@ -38,7 +38,7 @@ PACKAGE = Package(programs=("open-webui",), venv=(f"open-webui[postgres]=={VERSI
 class Settings(ApplicationSettings):
     """Keys of an Open WebUI."""
 
-    memory: Annotated[Bytes, Field(ge=1024 * MIB, description="Hard memory limit.")] = 2048 * MIB
+    memory: Annotated[Bytes, Field(ge=1280 * MIB, description="Hard memory limit.")] = 2048 * MIB
     # Not its own default of 8080, which the front door has.
     port: Annotated[PortNumber, Field(description="Port of its page and API.")] = 8090
     database: Annotated[

@@ -160,3 +160,11 @@ def test_the_address_of_a_service_is_its_own_port_and_not_another_one_of_its() -
     platform = record(values("supervisord", {"n8n": {"database": "sqlite"}}))
     (component,) = platform.of_type("hearth:platform:Platform")
     assert component.outputs["urls"] == {"n8n": "127.0.0.1:5678"}
+
+
+def test_random_uuids_are_there_whatever_the_build_of_postgresql() -> None:
+    (roles,) = [
+        file.content for file in described({"flowise": {}}, "postgres").files if file.path.endswith(".sql")
+    ]
+    assert 'CREATE EXTENSION IF NOT EXISTS "uuid-ossp"' not in roles
+    assert "RETURN gen_random_uuid()' WHERE NOT EXISTS" in roles
