@@ -10,11 +10,13 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 from support.stacks import plan as planned
 from support.stacks import stack_file
 
+from ops import random_model
 from tests.e2e import probes
 from tests.e2e.homebrew import USER, elsewhere, stock
 from tests.e2e.leaks import leaks
@@ -22,8 +24,8 @@ from tests.e2e.story import eventually, plan, settled, smoke
 from tests.e2e.workbench import Workbench
 from tests.host.launchd_domain import SUPPORT, Domain, launchd
 
-REDIS, POSTGRES, OLLAMA, NGINX = 61379, 61432, 61434, 61080
-PORTS = {"redis": REDIS, "postgres": POSTGRES, "ollama": OLLAMA, "nginx": NGINX}
+REDIS, POSTGRES, OLLAMA, NGINX, GARDENER = 61379, 61432, 61434, 61080, 61760
+PORTS = {"redis": REDIS, "postgres": POSTGRES, "ollama": OLLAMA, "nginx": NGINX, "gardener": GARDENER}
 STACK = "mini"
 
 
@@ -38,8 +40,10 @@ def domain(scratch: Path) -> Iterator[Domain]:
 
 @pytest.fixture(scope="module")
 def stack(domain: Domain, scratch: Path, bench: Callable[..., Workbench]) -> Workbench:
-    """The stack file as it is but for its ports, up."""
+    """The stack file with other ports, up; beside it what a Mac's owner may add, in the gardener's memory."""
     config = stack_file("macmini")
+    config["services"]["gardener"] |= {"memory": "1GiB", "env": {"MODEL": random_model.NAME}}
+    config["services"] |= {"redis": {"memory": "128MiB"}, "postgres": {"memory": "512MiB"}}
     for service, port in PORTS.items():
         config["services"][service]["port"] = port
     programs, store = Path(domain.env["PATH"].partition(":")[0]), scratch / "formulae"
@@ -95,7 +99,8 @@ def test_the_plan_says_what_no_kernel_enforces(stack: Workbench) -> None:
 def test_programs_come_from_homebrew(stack: Workbench) -> None:
     for service in PORTS:
         record = json.loads((stack.root / "packages" / f"{service}.json").read_text())
-        assert record["result"].endswith(" from brew"), record
+        # The system's own Python is good enough for a program of the owner's.
+        assert record["result"].endswith(" from brew") is (service != "gardener"), record
 
 
 def test_every_service_is_an_agent_that_runs(stack: Workbench, domain: Domain) -> None:
@@ -111,6 +116,16 @@ def test_ollama_keeps_to_two_workers_and_two_models(stack: Workbench) -> None:
     (ollama,) = [found for found in _processes(stack) if found.cmdline()[1:] == ["serve"]]
     settings = ollama.environ()
     assert settings["OLLAMA_NUM_PARALLEL"] == settings["OLLAMA_MAX_LOADED_MODELS"] == "2"
+
+
+def test_the_application_asks_the_model_and_keeps_what_was_said(stack: Workbench) -> None:
+    address = f"http://127.0.0.1:{GARDENER}"
+    assert httpx.get(f"{address}/healthz").text == "ok"
+    # The smoke test made the model that it asks.
+    smoke(stack)
+    answer = httpx.post(f"{address}/ask", content=b"What is a plan?", timeout=60)
+    assert answer.status_code == 200
+    assert httpx.get(f"{address}/history").json()[-1] == ["What is a plan?", answer.text]
 
 
 def test_redis_stores_and_finds(stack: Workbench) -> None:

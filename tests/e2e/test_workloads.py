@@ -38,7 +38,7 @@ def config(tick: Path) -> dict[str, object]:
         "services": {
             "redis": {"port": REDIS, "memory": "64MiB"},
             "postgres": {"port": POSTGRES, "memory": "256MiB", "max-connections": 20},
-            "nginx": {"port": NGINX},
+            "nginx": {"port": NGINX, "cache": "8MiB"},
             "api": {
                 "directory": str(EXAMPLES / "api"),
                 "port": API,
@@ -133,6 +133,13 @@ def main_process(stack: Workbench, service: str) -> psutil.Process:
 def test_both_replicas_answer_behind_one_route(stack: Workbench) -> None:
     ports = {api("/").json()["port"] for _ in range(20)}
     assert ports == {str(API), str(API + 1)}
+
+
+def test_an_answer_that_may_be_kept_is_given_again_and_no_other(stack: Workbench) -> None:
+    first, second = api("/motto"), api("/motto")
+    assert (first.headers["X-Cache-Status"], second.headers["X-Cache-Status"]) == ("MISS", "HIT")
+    assert second.json() == first.json()
+    assert api("/").json()["visits"] < api("/").json()["visits"]
 
 
 def test_a_request_reaches_the_other_replica_while_one_hangs_up(stack: Workbench) -> None:
