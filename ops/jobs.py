@@ -94,7 +94,6 @@ def run(stack: str, name: str, within: float, progress: Callable[[str], None]) -
     if plan.runtime not in CONTAINERS:
         return _run(NativeJob(stacks.root(stack, stacks.configured(stack)), name), name, within, progress)
     with client.daemon() as daemon:
-        # In a swarm the container is its task's, with the same labels.
         labels = [f"hearth.stack={stack}", f"hearth.service={name}"]
         found = daemon.containers.list(filters={"label": labels})
         if not found:
