@@ -216,5 +216,5 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
             External(name, where, next(iter(requests[name].probes or ()), None))
             for name, where in others.items()
         ),
-        remarks=tuple(gpus.remarks(config.host, facts, ordered, runtime.containers)),
+        remarks=(*gpus.remarks(config.host, facts, ordered, runtime.containers), *runtime.remarks),
     )

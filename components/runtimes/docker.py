@@ -86,6 +86,7 @@ class DockerRuntime:
     name = "docker"
     capabilities = frozenset({Capability.MEMORY_LIMIT, Capability.CPU_LIMIT, Capability.NETWORKS})
     watched: frozenset[Capability] = frozenset()
+    remarks: tuple[str, ...] = ()
     listen = "0.0.0.0"
     # Docker's own DNS server on every user-defined network.
     resolver: str | None = "127.0.0.11"
