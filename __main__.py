@@ -16,8 +16,7 @@ def main() -> None:
     stack = pulumi.get_stack()
     try:
         config = load_stack_config(stack_values())
-        ports = listening(config)
-        facts = measure(ports, stack, config.data, containers=config.runtime == "docker")
+        facts = measure(listening(config), stack, config.data, containers=config.containers)
         platform = Platform.deploy(stack, config, facts)
     except ConfigurationError as error:
         raise RunError(str(error)) from None

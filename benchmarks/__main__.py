@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--only preview,up,nginx,scale] [--runs N]`: measure, write docs/benchmarks.md.
+"""`python -m benchmarks [--only PART,PART] [--runs N]`: measure, write docs/benchmarks.md.
 
 Sections that were not asked for stay as they are in the file. The exit status says whether measuring
 worked, not whether goals were met; the tables say that.
@@ -13,12 +13,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import compose, front_door, lifecycle, machine, report, scale, stacks
+from benchmarks import compose, front_door, lifecycle, machine, report, scale, stacks, watching
 from benchmarks.measure import Failed, say
 from tests.e2e.daemon import docker_daemon
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
-PARTS = ("up", "scale", "nginx")
+PARTS = ("up", "scale", "nginx", "monitoring")
 NAMES = {**{part: part for part in PARTS}, "preview": "scale"}
 HEAD = """\
 # Benchmarks
@@ -70,12 +70,15 @@ def _measured(part: str, directory: Path, runs: int) -> list[str]:
         return report.of_lifecycle(*lifecycle.run(directory, runs))
     if part == "scale":
         return report.of_scale(*scale.run(directory, runs))
+    if part == "monitoring":
+        return report.of_watching(watching.run(directory))
     return report.of_front_door(front_door.run(directory), front_door.supervisor(directory))
 
 
 def _circumstances(part: str, before: float, runs: int) -> str:
     today = datetime.datetime.now(datetime.UTC).date()
-    repeated = f"one start, {front_door.TURNS} turns" if part == "nginx" else f"runs: {runs}"
+    once = {"nginx": f"one start, {front_door.TURNS} turns", "monitoring": "one start"}
+    repeated = once.get(part, f"runs: {runs}")
     return (
         f"{today}; {repeated}; {machine.described()}, compose {compose.version()}; "
         f"{before:.1f} runnable processes a core in the minute before it began.\n"

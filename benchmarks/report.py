@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from benchmarks import lifecycle, memory, scale
+from collections.abc import Sequence
+
+import psutil
+
+from benchmarks import lifecycle, memory, scale, watching
 from benchmarks.front_door import Result
 from benchmarks.measure import Sample, percentile
 
@@ -13,6 +17,7 @@ RESOURCE_MS = 8.0
 STRAIGHT = 1.25
 NGINX_MS = 1.0
 NGINX_MIB = 10.0
+WATCHING_PERCENT = 5.0
 
 
 def _verdict(met: bool) -> str:
@@ -126,6 +131,31 @@ def of_front_door(result: Result, supervisor: memory.Taken) -> list[str]:
         "Resident sizes count a page once for each process that shares it; PSS counts it once. With systemd",
         "no process of Hearth's is left either: units belong to systemd itself (not measured here).",
         "",
+    ]  # fmt: skip
+
+
+def of_watching(watchers: Sequence[watching.Watcher]) -> list[str]:
+    """A row for each service, and their sum against the host."""
+    host, cores = psutil.virtual_memory().total / 1024**2, psutil.cpu_count() or 1
+    resident = sum(each.taken.resident for each in watchers)
+    used = sum(each.cores for each in watchers)
+    rows = [
+        [one.service, f"{one.taken.resident:.0f}", f"{one.taken.proportional:.0f}", f"{100 * one.cores:.2f}"]
+        for one in watchers
+    ]
+    shares = {"memory": 100 * resident / host, "CPU": 100 * used / cores}
+    return [
+        "## Monitoring: what it takes of the host", "",
+        *_table(["", "MiB, resident", "MiB, proportional (PSS)", "% of a core"], rows),
+        *(
+            f"- At most {WATCHING_PERCENT:g} % of the host's {what}: {share:.1f} %, "
+            f"{_verdict(share <= WATCHING_PERCENT)}."
+            for what, share in shares.items()
+        ),
+        f"- Memory for a machine with 8 GiB: {100 * resident / 8192:.1f} %.", "",
+        f"Under supervisord, with default settings, over {watching.SECONDS} s, while they watch each other",
+        f"and {len(watching.WATCHED)} services that have nothing to do. Grafana, which cannot be had from a",
+        "package registry, is left out.", "",
     ]  # fmt: skip
 
 

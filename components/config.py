@@ -21,7 +21,8 @@ from components.units import Bytes, Count, Cpus
 # It names files, containers and, after "hearth-", accounts of at most 32 characters.
 _NAME = re.compile(r"^[a-z][a-z0-9-]{0,24}$")
 Name = Annotated[str, Field(pattern=_NAME.pattern)]
-RuntimeName = Literal["docker", "launchd", "supervisord", "systemd"]
+RuntimeName = Literal["docker", "launchd", "supervisord", "swarm", "systemd"]
+CONTAINERS = ("docker", "swarm")
 
 
 class HostBudget(Strict):
@@ -106,6 +107,11 @@ class LaunchdSettings(Strict):
 class StackConfig(Strict):
     """A whole stack."""
 
+    @property
+    def containers(self) -> bool:
+        """Whether services run as containers."""
+        return self.runtime in CONTAINERS
+
     runtime: Annotated[RuntimeName, Field(description="How services run.")]
     host: Annotated[HostBudget, Field(description="What may be spent here.")] = HostBudget()
     services: Annotated[
@@ -138,7 +144,7 @@ _RESERVED = ("bin", "packages", "secrets", "supervisor", "watchdog")
 # Endings by which the resources of one service are told apart: as a name they would be another's.
 _ENDINGS = (
     "-answers", "-config", "-container", "-data", "-files", "-image", "-package", "-ready", "-secrets",
-    "-source",
+    "-service", "-source",
 )  # fmt: skip
 
 

@@ -75,6 +75,14 @@ class Processes:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Figures:
+    """Where commands leave figures in files, for an exporter to read."""
+
+    directory: str = ""
+    mounts: tuple[HostMount, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Context:
     """Everything outside its own settings that a service's description depends on."""
 
@@ -99,6 +107,7 @@ class Context:
     host_cpus: float = 1.0
     logs: Logs = Logs()
     processes: Processes = Processes()
+    figures: Figures = Figures()
     engine: tuple[HostMount, ...] = ()
     """What of the host shows the containers on it and what they take; nothing where there are none."""
 
@@ -205,7 +214,11 @@ class Context:
     def panels(self) -> list[Panel]:
         """The graphs that the stack's services bring, each once."""
         return _once(
-            replace(panel, query=panel.query.replace("$service", name))
+            replace(
+                panel,
+                title=panel.title.replace("$service", name),
+                query=panel.query.replace("$service", name),
+            )
             for name, asked in sorted(self.requests.items())
             for panel in asked.panels
         )

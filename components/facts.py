@@ -35,6 +35,8 @@ class HostFacts:
     home: str = "/"
     busy_ports: Mapping[int, str] = field(default_factory=dict)
     """Ports of the plan that somebody else listens on, and who."""
+    swarm_nodes: Callable[[], int] = field(default=lambda: 0, compare=False)
+    """Nodes of the swarm that the Docker daemon manages; 0 where it manages none."""
     digest: Callable[[str], str | None] = field(default=lambda path: "0" * 16, compare=False)
     """What changes with the content of a file or directory of the owner's; none where it cannot be read."""
     text: Callable[[str], str | None] = field(default=lambda path: None, compare=False)

@@ -28,7 +28,6 @@ from components.plan_checks import (
     check_secrets,
 )
 from components.replicas import Instance, expanded
-from components.runtimes import confinement
 from components.runtimes.base import Capability, Runtime
 from components.schedules import with_keeper
 from components.spec import Client, Requests, ServiceSpec
@@ -120,6 +119,7 @@ def _described(
             replica_of={name: one.declared for name, one in instances.items() if one.declared != name},
             logs=runtime.logs,
             processes=runtime.processes,
+            figures=runtime.figures,
             clients=_clients(instances, endpoints),
             digest=facts.digest,
             engine=runtime.engine,
@@ -177,8 +177,7 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
     specs, found = _described(config, instances, runtime, stack, facts, cpus, requests, others)
     problems += found
     problems += external.check(others, requests, runtime.containers)
-    if runtime.containers:
-        problems += confinement.problems(config.docker, facts.text)
+    problems += runtime.refusals(config, facts, list(specs.values()))
     # Of one that could not be described more would be said twice.
     problems += check_databases(
         list(specs.values()), {name: asked for name, asked in requests.items() if name in specs}
@@ -216,5 +215,5 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
             External(name, where, next(iter(requests[name].probes or ()), None))
             for name, where in others.items()
         ),
-        remarks=(*gpus.remarks(config.host, facts, ordered, runtime.containers), *runtime.remarks),
+        remarks=(*gpus.remarks(config.host, facts, ordered, runtime), *runtime.remarks),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from components.config import CONTAINERS
 from components.plan import DeploymentPlan
 from components.runtimes.base import Capability
 from components.spec import ServiceSpec
@@ -27,7 +28,7 @@ def _program(spec: ServiceSpec, runtime: str) -> str:
 
 
 def _row(spec: ServiceSpec, runtime: str) -> dict[str, str]:
-    containers = runtime == "docker"
+    containers = runtime in CONTAINERS
     return {
         "service": spec.name,
         "runs as": _program(spec, runtime),

@@ -113,11 +113,11 @@ class Platform(pulumi.ComponentResource):
         return {"plan": as_data(self.plan), "data": self.root, "urls": self._urls(self.plan)}
 
     def _urls(self, plan: DeploymentPlan) -> dict[str, str]:
-        """Service to address on the host, for every port that is open there."""
+        """Service to address on the host, where it is open there: its first port, which is its own."""
         shared = not self._runtime.containers
         return {
             spec.name: port.authority
             for spec in plan.services
-            for port in spec.ports
+            for port in reversed(spec.ports)
             if shared or port.publish
         }

@@ -58,5 +58,5 @@ def expanded(
 
 def listening(config: StackConfig) -> list[int]:
     """Every port that a service of the stack listens on."""
-    found, _ = expanded(config.services, shared=config.runtime != "docker")
+    found, _ = expanded(config.services, shared=not config.containers)
     return [one.settings.port for one in found.values() if one.settings.port is not None]

@@ -23,7 +23,7 @@ from components.spec import ConfigFile, ServiceSpec, Volume
 
 SCRIPT = "schedule.sh"
 RECORD = "last-run.json"
-"""In the service's data: ``{"started": UNIX_TIME, "seconds": 3, "exit": 0}`` of the run that ended last."""
+"""In the service's data: ``{"started": UNIX_TIME, "seconds": 3, "exit": 0, "process": 42}`` of the last."""
 _DAY_NAMES = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
 _EXAMPLE = "for example 0 2 * * * for two o'clock every night"
 Keeper = Literal["keep", "once"]

@@ -16,6 +16,8 @@ class Scrape:
     path: str = "/metrics"
     alive: str | None = None
     """Name of a metric that is 1 while what the metrics tell of answers, and 0 otherwise."""
+    tells_service: bool = False
+    """The metrics have a label ``service`` of their own, which says whose they are."""
     latency: str | None = None
     """Name of a histogram of the seconds that a request takes."""
     guarded: bool = False
@@ -54,7 +56,7 @@ Group = Literal["health", "latency", "host", "processes", "data", "inference", "
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """A graph on a dashboard. ``$service`` in its query is the name of the service that brings it."""
+    """A graph on a dashboard. ``$service`` in it is the name of the service that brings it."""
 
     title: str
     query: str

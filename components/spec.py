@@ -350,6 +350,8 @@ class ServiceSpec:
     """The databases that other services ask for are made here."""
     serves_documents: bool = False
     """So are those of documents."""
+    reads: tuple[str, ...] = ()
+    """Directories that others fill, made where they are not there; mounts of a container are besides."""
     notes: tuple[str, ...] = ()
     """What the plan should tell its reader about this service."""
     replica_of: str | None = None

@@ -44,18 +44,21 @@ def _complaint(document: dict[str, Any], host: str) -> str | None:
 def _gateway() -> str:
     """The host's address as its containers reach it.
 
-    On Linux that is the gateway of Docker's default bridge, on which loopback does not listen; Docker's
-    machine on a Mac leads to the Mac's loopback.
+    On Linux that is its own on Docker's default bridge, where what listens on loopback alone does not
+    answer; Docker's machine on a Mac leads to the Mac's loopback.
     """
     if not sys.platform.startswith("linux"):
         return "127.0.0.1"
+    import psutil
+
     from host.containers import client
 
     with client.daemon() as daemon:
-        for config in daemon.networks.get("bridge").attrs["IPAM"]["Config"] or ():
-            if config.get("Gateway"):
-                return config["Gateway"]
-    raise HostError("docker: the default bridge has no gateway; write the host's address for " + GATEWAY)
+        bridge = daemon.networks.get("bridge").attrs["Options"]["com.docker.network.bridge.name"]
+    for address in psutil.net_if_addrs().get(bridge, ()):
+        if address.family == socket.AF_INET:
+            return address.address
+    raise HostError(f"{GATEWAY}: there is no {bridge} on this host; write the host's address instead")
 
 
 def _refusal(document: dict[str, Any], host: str, reason: str) -> str:

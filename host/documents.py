@@ -22,11 +22,13 @@ class File:
 
 @dataclass(frozen=True)
 class Directory:
-    """A directory that the service's process writes to; ``group`` names another than its account's."""
+    """A directory of the service; ``group`` names another than its account's."""
 
     path: Path
     mode: int
     group: str | None = None
+    shared: bool = False
+    """It belongs to whoever deploys, not to the service's account."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +104,7 @@ def parse(raw: Mapping[str, Any]) -> Document:
             runtime=raw["runtime"],
             scope=raw.get("scope") or "system",
             account=raw.get("account"),
-            directories=tuple(
-                Directory(Path(entry["path"]), mode(entry.get("mode", 0o750)), entry.get("group"))
-                for entry in raw.get("directories", ())
-            ),
+            directories=tuple(_directory(entry) for entry in raw.get("directories", ())),
             groups=tuple(raw.get("groups") or ()),
             files=tuple(_file(entry, 0o640) for entry in raw.get("files", ())),
             unit=_file(raw["unit"], 0o644),
@@ -128,6 +127,11 @@ def parse(raw: Mapping[str, Any]) -> Document:
     if not root.is_absolute() or not document.service or "/" in document.service:
         raise HostError("stdin: root must be an absolute path and service a plain name")
     return document
+
+
+def _directory(entry: Mapping[str, Any]) -> Directory:
+    bits = mode(entry.get("mode", 0o750))
+    return Directory(Path(entry["path"]), bits, entry.get("group"), entry.get("shared", False))
 
 
 def _file(entry: Mapping[str, Any], default: int) -> File:

@@ -94,6 +94,16 @@ def _digest(path: str) -> str | None:
         return None
 
 
+def _swarm_nodes() -> int:
+    import docker
+
+    try:
+        swarm = docker.from_env(timeout=5).info()["Swarm"]
+    except docker.errors.DockerException:
+        return 0
+    return swarm.get("Nodes", 0) if swarm.get("ControlAvailable") else 0
+
+
 def _text(path: str) -> str | None:
     try:
         return Path(path).read_text()
@@ -132,6 +142,7 @@ def measure(ports: Iterable[int], stack: str, data: str | None, *, containers: b
         home=str(Path.home()),
         digest=_digest,
         text=_text,
+        swarm_nodes=_swarm_nodes,
         gpus=gpus.found(),
         busy_ports=busy_ports(ports, stack, Path(data or f"{root}/{stack}"), containers=containers),
     )

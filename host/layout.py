@@ -34,8 +34,9 @@ def directories(document: Document, identity: Identity) -> Iterator[tuple[Path, 
         yield path, HOME_MODE if path == document.home else SHARED_MODE, owner, identity.gid
     for entry in document.directories:
         if entry.path not in held:
-            group = accounts.group(entry.group) if entry.group else identity.gid
-            yield entry.path, entry.mode, identity.uid, -1 if group is None else group
+            uid, gid = (owner, current().gid) if entry.shared else (identity.uid, identity.gid)
+            group = accounts.group(entry.group) if entry.group else gid
+            yield entry.path, entry.mode, uid, -1 if group is None else group
 
 
 def group_of(path: Path, document: Document, identity: Identity) -> int:

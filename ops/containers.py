@@ -1,4 +1,4 @@
-"""The containers and volumes of a state, compared with what the Docker daemon has."""
+"""The containers, services and volumes of a state, compared with what the Docker daemon has."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 CONTAINER = "docker:index/container:Container"
+SERVICE = "docker:index/service:Service"
 VOLUME = "docker:index/volume:Volume"
 STOPPED, UNHEALTHY, MISSING = "not running", "unhealthy", "missing"
 _MIB, _NANO = 1024**2, 10**9
@@ -36,17 +37,14 @@ def service(resource: Resource) -> str:
 
 
 def differences(client: DockerClient, resources: Iterable[Resource]) -> list[tuple[Resource, Finding]]:
-    """Containers and volumes that are gone, stopped, unhealthy, replaced or limited otherwise."""
+    """Containers, services and volumes that are gone, stopped, unhealthy, replaced or limited otherwise."""
     found = []
+    looks = {CONTAINER: _container, SERVICE: _service, VOLUME: _volume}
     for resource in resources:
-        if resource.type == CONTAINER:
-            problems = list(_container(client, resource))
-        elif resource.type == VOLUME:
-            problems = [] if _volume_exists(client, resource.inputs["name"]) else [MISSING]
-        else:
+        if resource.type not in looks:
             continue
-        kind = "container" if resource.type == CONTAINER else "volume"
-        subject = f"{kind} {resource.inputs['name']}"
+        problems = list(looks[resource.type](client, resource))
+        subject = f"{resource.type.rpartition(':')[2].lower()} {resource.inputs['name']}"
         found += [(resource, Finding(service(resource), subject, problem)) for problem in problems]
     return found
 
@@ -84,14 +82,30 @@ def _mebibytes(size: int) -> str:
     return f"{size // _MIB}MiB" if size else "unlimited"
 
 
-def _volume_exists(client: DockerClient, name: str) -> bool:
+def _service(client: DockerClient, resource: Resource) -> Iterator[str]:
+    """Swarm keeps its tasks as the service says; but the service may be gone, or say something else."""
     import docker
 
     try:
-        client.volumes.get(name)
+        service = client.services.get(resource.id)
     except docker.errors.NotFound:
-        return False
-    return True
+        yield MISSING
+        return
+    if not service.tasks(filters={"desired-state": "running"}):
+        yield STOPPED
+    wanted = int(resource.inputs["taskSpec"]["resources"]["limits"]["memoryBytes"])
+    limits = (service.attrs["Spec"]["TaskTemplate"].get("Resources") or {}).get("Limits") or {}
+    if wanted != limits.get("MemoryBytes", 0):
+        yield f"memory is {_mebibytes(limits.get('MemoryBytes', 0))}, not {_mebibytes(wanted)}"
+
+
+def _volume(client: DockerClient, resource: Resource) -> Iterator[str]:
+    import docker
+
+    try:
+        client.volumes.get(resource.inputs["name"])
+    except docker.errors.NotFound:
+        yield MISSING
 
 
 def recreate(client: DockerClient, volume: Resource) -> None:
@@ -102,6 +116,8 @@ def recreate(client: DockerClient, volume: Resource) -> None:
 def mend(client: DockerClient, container: Resource, problem: str) -> bool:
     """Put one difference right with the daemon alone; ``False`` when that takes Pulumi."""
     name = container.inputs["name"]
+    if container.type == SERVICE:
+        return False
     if problem == STOPPED:
         client.containers.get(name).start()
     elif problem == UNHEALTHY:

@@ -11,7 +11,7 @@ from ops.engine import Resource
 from ops.host_commands import HostCommand
 
 _VERBS = ("apply", "secret-files", "source")
-_DOCKER = (containers.CONTAINER, containers.VOLUME)
+_DOCKER = (containers.CONTAINER, containers.SERVICE, containers.VOLUME)
 
 
 def inspect(stack: str) -> list[Finding]:

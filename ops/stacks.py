@@ -59,8 +59,7 @@ def planned(stack: str) -> DeploymentPlan:
     from host.facts import measure
 
     config = load_stack_config(values(stack))
-    ports = listening(config)
-    facts = measure(ports, stack, config.data, containers=config.runtime == "docker")
+    facts = measure(listening(config), stack, config.data, containers=config.containers)
     return build_plan(config, facts, runtime_for(config, facts, stack), stack)
 
 

@@ -42,7 +42,7 @@ PACKAGE = Package(
 class Settings(ServiceSettings):
     """Keys of an Alloy."""
 
-    memory: Annotated[Bytes, Field(ge=48 * MIB, description="Hard memory limit.")] = 128 * MIB
+    memory: Annotated[Bytes, Field(ge=48 * MIB, description="Hard memory limit.")] = 192 * MIB
     port: Annotated[PortNumber, Field(description="Port of its own figures.")] = 12345
 
 

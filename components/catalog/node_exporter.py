@@ -28,7 +28,7 @@ from components.units import Bytes, PortNumber
 
 IMAGE = Image(repository="prom/node-exporter", tag="v1.9.1")
 # Those that the rules need, and that Linux and macOS both have.
-COLLECTORS = ("cpu", "diskstats", "filesystem", "loadavg", "meminfo", "time", "uname")
+COLLECTORS = ("cpu", "diskstats", "filesystem", "loadavg", "meminfo", "textfile", "time", "uname")
 PACKAGE = Package(
     programs=("node_exporter",),
     apt=("prometheus-node-exporter",),
@@ -129,7 +129,7 @@ RULES = (
 
 def requests(settings: Settings) -> Requests:
     """The host's figures, and those that are left in files for it."""
-    return Requests(scrapes=(Scrape(),), rules=RULES, panels=PANELS)
+    return Requests(scrapes=(Scrape(tells_service=True),), rules=RULES, panels=PANELS)
 
 
 def spec(settings: Settings, context: Context) -> ServiceSpec:
@@ -146,15 +146,17 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
                 f"--web.listen-address={context.listen}:{settings.port}",
                 "--collector.disable-defaults",
                 *(f"--collector.{name}" for name in COLLECTORS),
+                f"--collector.textfile.directory={context.figures.directory}",
                 "--log.level=warn",
             ),
         ),
         resources=Resources(memory=settings.memory, reservation=settings.reservation, cpus=settings.cpus),
         health=HealthCheck(http=f"http://127.0.0.1:{settings.port}/"),
-        security=Security(uid=65534),
+        security=Security(uid=65534, host_mounts=context.figures.mounts),
         networks=("monitoring",),
         ports=(Port(name="http", number=settings.port, publish=settings.publish),),
         # CPU and memory are the host's in a container, too; of disks it sees where it lies itself.
+        reads=() if context.figures.mounts else (context.figures.directory,),
         notes=("in a container it sees the disk of Docker's own data, and no other",)
         if context.engine
         else (),

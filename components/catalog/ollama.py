@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from components.context import Context, Endpoint
 from components.models import GIB, MIB, Footprint, declared, footprint
 from components.settings import ServiceSettings, Strict
+from components.signals import Panel
 from components.spec import (
     Client,
     HealthCheck,
@@ -114,11 +115,37 @@ def memory_needed(settings: Settings) -> int:
     return _SERVER + sum(loaded[: settings.max_loaded])
 
 
+PANELS = (
+    Panel(title="$service: answers", query='min(probe_success{service="$service"})', group="inference"),
+    Panel(
+        title="$service: time to answer a probe",
+        query='max(quantile_over_time(0.95, probe_duration_seconds{service="$service"}[5m]))',
+        unit="s",
+        group="inference",
+    ),
+    Panel(
+        title="$service: memory",
+        query='sum(namedprocess_namegroup_memory_bytes{groupname="$service",memtype="resident"})'
+        ' or sum(container_memory_working_set_bytes{container_label_hearth_service="$service"})',
+        unit="bytes",
+        group="inference",
+    ),
+    Panel(
+        title="$service: CPU",
+        query='100 * sum(rate(namedprocess_namegroup_cpu_seconds_total{groupname="$service"}[5m]))'
+        " or 100 *"
+        ' sum(rate(container_cpu_usage_seconds_total{container_label_hearth_service="$service"}[5m]))',
+        unit="percent",
+        group="inference",
+    ),
+)
+
+
 def requests(settings: Settings) -> Requests:
     """Ollama's own API and its OpenAI-compatible one, on the front door."""
     api = Route(prefix="/ollama/", stream=True, max_body="64m", probe="api/version")
     # Probes alone: Ollama has no metrics of its own.
-    return Requests(routes=(api,), probes=(Probe(path="/api/version"),))
+    return Requests(routes=(api,), probes=(Probe(path="/api/version"),), panels=PANELS)
 
 
 def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:

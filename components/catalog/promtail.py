@@ -40,7 +40,7 @@ PACKAGE = Package(programs=("promtail",), brew=("promtail",), go="promtail")
 class Settings(ServiceSettings):
     """Keys of a Promtail."""
 
-    memory: Annotated[Bytes, Field(ge=48 * MIB, description="Hard memory limit.")] = 96 * MIB
+    memory: Annotated[Bytes, Field(ge=48 * MIB, description="Hard memory limit.")] = 128 * MIB
     port: Annotated[PortNumber, Field(description="Port of its own figures.")] = 9080
 
 

@@ -5,6 +5,7 @@ Settings: https://docs.celeryq.dev/en/stable/userguide/configuration.html
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -12,6 +13,7 @@ from pydantic import Field, model_validator
 from components.context import Context
 from components.pools import PoolSettings, pool_variables
 from components.rendering import render
+from components.signals import Queue
 from components.spec import ConfigFile, HealthCheck, Requests, ServiceSpec
 from components.units import Bytes, Count, Seconds
 from components.workload_settings import Path
@@ -52,6 +54,10 @@ class Settings(PoolSettings):
     concurrency: Annotated[
         Count, Field(ge=1, le=256, description="Tasks at once; 1 does them one after another.")
     ] = 4
+    depth: Annotated[
+        Count,
+        Field(ge=0, description="More tasks waiting in a queue than this for five minutes are an alert."),
+    ] = 100
     lost_after: Annotated[
         Seconds,
         Field(
@@ -71,8 +77,13 @@ class Settings(PoolSettings):
 
 
 def requests(settings: Settings) -> Requests:
-    """Its database; nobody asks it anything."""
-    return requests_of(settings)
+    """Its database, and that the length of its queues be watched where somebody does."""
+    waiting = tuple(
+        Queue(service=settings.broker, key=queue, depth=settings.depth)
+        for queue in settings.queues
+        if settings.broker
+    )
+    return replace(requests_of(settings), queues=waiting)
 
 
 def spec(settings: Settings, context: Context) -> ServiceSpec:

@@ -11,6 +11,7 @@ from components.runtimes.docker import DockerRuntime
 from components.runtimes.launchd import LaunchdUnits
 from components.runtimes.native import NativeRuntime
 from components.runtimes.supervisord import SupervisordUnits
+from components.runtimes.swarm import SwarmRuntime
 from components.runtimes.systemd import SystemdUnits
 
 
@@ -32,6 +33,8 @@ def runtime_for(config: StackConfig, facts: HostFacts, stack_name: str) -> Runti
             security_options=security_options(config.docker, facts.text),
             gpus=usable(config.host, facts) > 0,
         )
+    if config.runtime == "swarm":
+        return SwarmRuntime(stack)
     if config.runtime == "systemd":
         return NativeRuntime(
             stack, SystemdUnits(config.systemd.scope, facts.home, user_namespaces=facts.user_namespaces)

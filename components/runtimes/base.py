@@ -7,13 +7,20 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
-from components.context import Endpoint, Logs, Places, Processes
+from components.context import Endpoint, Figures, Logs, Places, Processes
 from components.spec import HostMount, ServiceSpec
 
 if TYPE_CHECKING:
     import pulumi
 
+    from components.config import StackConfig
+    from components.errors import Problem
+    from components.facts import HostFacts
     from components.secrets import SecretStore
+
+
+FIGURES = "backup/metrics"
+"""Directory, below the stack's root, of what ``ops.backup`` says in files of metrics."""
 
 
 class Capability(Enum):
@@ -23,6 +30,7 @@ class Capability(Enum):
     CPU_LIMIT = "CPU limits"
     PROCESS_LIMIT = "limits on the number of processes"
     NETWORKS = "private networks"
+    NO_NEW_PRIVILEGES = "a ban on new privileges"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +63,13 @@ class Runtime(Protocol):
     """Where what the services log is read by one of them."""
     processes: Processes
     """How a service finds the processes of the others."""
+    figures: Figures
+    """Where commands of the stack leave figures for one who exports them."""
     engine: tuple[HostMount, ...]
     """What of the host shows the containers on it; nothing without containers."""
     containers: bool
+    plain_containers: bool
+    """They can be given GPUs, the host's address, an address to publish on, security profiles."""
 
     def places(self, service: str) -> Places:
         """Directories of ``service`` as its process sees them."""
@@ -67,6 +79,9 @@ class Runtime(Protocol):
 
     def data(self, service: str) -> tuple[str, str]:
         """Where the data of ``service`` is kept, as ``host secret`` is told of it."""
+
+    def refusals(self, config: StackConfig, facts: HostFacts, specs: Sequence[ServiceSpec]) -> list[Problem]:
+        """What of the stack cannot run this way, or not on this host. Pure."""
 
     def prepare(self, parent: pulumi.Resource, networks: Sequence[str]) -> list[pulumi.Resource]:
         """Resources that every service needs first: networks, a supervisor."""

@@ -16,8 +16,12 @@ import pulumi
 import pulumi_docker as docker
 
 from components.commands import call, command, document
-from components.context import Endpoint, Logs, Places, Processes
-from components.runtimes.base import Capability, Stack
+from components.config import StackConfig
+from components.context import Endpoint, Figures, Logs, Places, Processes
+from components.errors import Problem
+from components.facts import HostFacts
+from components.runtimes import confinement
+from components.runtimes.base import FIGURES, Capability, Stack
 from components.runtimes.docker_arguments import (
     NO_NEW_PRIVILEGES,
     PLACES,
@@ -84,7 +88,7 @@ class DockerRuntime:
     """Runs every service as a container."""
 
     name = "docker"
-    capabilities = frozenset({Capability.MEMORY_LIMIT, Capability.CPU_LIMIT, Capability.NETWORKS})
+    capabilities = frozenset(Capability) - {Capability.PROCESS_LIMIT}
     watched: frozenset[Capability] = frozenset()
     remarks: tuple[str, ...] = ()
     listen = "0.0.0.0"
@@ -97,6 +101,7 @@ class DockerRuntime:
         HostMount(source="/var/lib/docker", path="/var/lib/docker"),
         HostMount(source="/var/run/docker.sock", path="/var/run/docker.sock"),
     )
+    plain_containers = True
 
     def __init__(self, stack: Stack, *, security_options: Sequence[str] = (), gpus: bool = False) -> None:
         self.stack = stack
@@ -118,6 +123,12 @@ class DockerRuntime:
         return Logs(containers=f"{_LOGS.path}/*/*-json.log", mounts=(_LOGS,))
 
     @property
+    def figures(self) -> Figures:
+        """Below the stack's root on the daemon's machine; Docker makes the directory."""
+        mount = HostMount(source=f"{self.stack.root}/{FIGURES}", path="/host/metrics")
+        return Figures(directory=mount.path, mounts=(mount,))
+
+    @property
     def processes(self) -> Processes:
         """By their names: command lines in containers do not tell the stack."""
         return Processes(proc=_PROC.path, mounts=(_PROC,))
@@ -126,18 +137,38 @@ class DockerRuntime:
         """Its volume."""
         return "--volume", f"{self.stack.name}-{service}-data"
 
+    def refusals(self, config: StackConfig, facts: HostFacts, specs: Sequence[ServiceSpec]) -> list[Problem]:
+        """A profile of system calls that is none."""
+        return confinement.problems(config.docker, facts.text)
+
     def prepare(self, parent: pulumi.Resource, networks: Sequence[str]) -> list[pulumi.Resource]:
         """One bridge a network; internal unless it is there to reach, or be reached from, outside."""
         for name in networks:
-            self._networks[name] = docker.Network(
-                f"network-{name}",
-                name=f"{self.stack.name}-{name}",
-                driver="bridge",
-                internal=name not in _OUTSIDE,
-                labels=label_list(docker.NetworkLabelArgs, labels(self.stack.name)),
-                opts=pulumi.ResourceOptions(parent=parent),
-            )
+            self._networks[name] = self._network(name, internal=name not in _OUTSIDE, parent=parent)
         return []
+
+    def _network(self, name: str, *, internal: bool, parent: pulumi.Resource) -> docker.Network:
+        return docker.Network(
+            f"network-{name}",
+            name=f"{self.stack.name}-{name}",
+            driver="bridge",
+            internal=internal,
+            labels=label_list(docker.NetworkLabelArgs, labels(self.stack.name)),
+            opts=pulumi.ResourceOptions(parent=parent),
+        )
+
+    def _image(self, spec: ServiceSpec, parent: pulumi.Resource) -> docker.RemoteImage:
+        assert spec.image is not None
+        return docker.RemoteImage(
+            f"{spec.name}-image",
+            name=spec.image.reference,
+            keep_locally=True,
+            opts=pulumi.ResourceOptions(parent=parent),
+        )
+
+    def _checks(self, spec: ServiceSpec) -> bool:
+        """Whether a new configuration can be checked before the old one stops."""
+        return bool(spec.check)
 
     def _volume(
         self,
@@ -233,7 +264,7 @@ class DockerRuntime:
         image: docker.RemoteImage,
         parent: pulumi.Resource,
         after: Sequence[pulumi.Resource],
-        keys: Sequence[pulumi.Resource],
+        keys: Sequence[pulumi.Resource] = (),
     ) -> list[pulumi.Resource]:
         """Volumes for data and configuration; the check that lets a configuration through."""
         stack = self.stack.name
@@ -270,7 +301,7 @@ class DockerRuntime:
                 "hosts": extra_hosts(spec),
                 "security": self._security,
             }
-            if spec.check
+            if self._checks(spec)
             else None,
         }
         written = command(
@@ -291,13 +322,7 @@ class DockerRuntime:
         after: Sequence[pulumi.Resource],
     ) -> pulumi.Resource:
         """Image, volumes, container, and the gate that opens once the service answers."""
-        assert spec.image is not None
-        image = docker.RemoteImage(
-            f"{spec.name}-image",
-            name=spec.image.reference,
-            keep_locally=True,
-            opts=pulumi.ResourceOptions(parent=parent),
-        )
+        image = self._image(spec, parent)
         delivered, generation = self._secrets(spec, image, parent, secrets)
         delivered += self._source(spec, image, parent)
         # A key that is made after its data's volume would be taken for a lost one.

@@ -25,6 +25,9 @@ PLACES = Places(
     run="/run/hearth",
     source="/opt/hearth",
 )
+LOG_DRIVER = "json-file"
+# With the labels in each line, whoever ships it need not ask the daemon whose it is.
+LOG_OPTIONS = {"max-size": "10m", "max-file": "3", "labels": "hearth.stack,hearth.service"}
 NO_NEW_PRIVILEGES = "no-new-privileges:true"
 T = TypeVar("T")
 
@@ -83,6 +86,11 @@ def health_test(spec: ServiceSpec) -> list[str]:
     ]
 
 
+def aliases(spec: ServiceSpec) -> list[str]:
+    """Its names on its networks; by the second any one of the replicas is reached."""
+    return [spec.name, *([spec.replica_of] if spec.replica_of else [])]
+
+
 def extra_hosts(spec: ServiceSpec) -> dict[str, str]:
     """Names that only the container is told: the host itself, where the service must reach it."""
     return {GATEWAY: "host-gateway"} if GATEWAY in spec.outside else {}
@@ -113,8 +121,6 @@ def container_arguments(
     memory = resources.memory // MIB
     reservation = (resources.reservation or resources.memory // 2) // MIB
     program, rest = command_line(spec)[:1], command_line(spec)[1:]
-    # By the second name any one of the replicas is reached.
-    aliases = [spec.name, *([spec.replica_of] if spec.replica_of else [])]
     return {
         "name": f"{stack}-{spec.name}",
         "hostname": spec.name,
@@ -138,9 +144,8 @@ def container_arguments(
         "stop_signal": spec.process.stop_signal,
         "stop_timeout": spec.process.stop_seconds,
         "destroy_grace_seconds": spec.process.stop_seconds,
-        "log_driver": "json-file",
-        # With the labels in each line, whoever ships it need not ask the daemon whose it is.
-        "log_opts": {"max-size": "10m", "max-file": "3", "labels": "hearth.stack,hearth.service"},
+        "log_driver": LOG_DRIVER,
+        "log_opts": LOG_OPTIONS,
         "healthcheck": docker.ContainerHealthcheckArgs(
             tests=test,
             interval=go_duration(spec.health.interval),
@@ -155,7 +160,7 @@ def container_arguments(
         ]
         or None,
         "networks_advanced": [
-            docker.ContainerNetworksAdvancedArgs(name=networks[name].name, aliases=aliases)
+            docker.ContainerNetworksAdvancedArgs(name=networks[name].name, aliases=aliases(spec))
             for name in sorted(spec.networks)
         ],
         "ports": [

@@ -13,8 +13,11 @@ from typing import Any, Protocol
 import pulumi
 
 from components.commands import call, command, document
-from components.context import Endpoint, Logs, Places, Processes
-from components.runtimes.base import Capability, Stack
+from components.config import StackConfig
+from components.context import Endpoint, Figures, Logs, Places, Processes
+from components.errors import Problem
+from components.facts import HostFacts
+from components.runtimes.base import FIGURES, Capability, Stack
 from components.schedules import Keeper, kept
 from components.secrets import SecretStore
 from components.spec import HostMount, Package, ServiceSpec
@@ -135,6 +138,8 @@ def apply_document(service: NativeService, units: UnitRenderer) -> dict[str, Any
             {"path": f"{directory}/log", "mode": "0750", "group": LOG_GROUP}
             if service.stack.accounts
             else {"path": f"{directory}/log", "mode": "0700"},
+            # Filled by whoever deploys.
+            *({"path": path, "mode": "0755", "shared": True} for path in spec.reads),
         ],
         "groups": [LOG_GROUP] if service.stack.accounts and spec.security.reads_logs else [],
         "files": [
@@ -172,6 +177,7 @@ class NativeRuntime:
     resolver: str | None = None
     containers = False
     engine: tuple[HostMount, ...] = ()
+    plain_containers = False
 
     def __init__(self, stack: Stack, units: UnitRenderer) -> None:
         self.stack = stack
@@ -204,11 +210,20 @@ class NativeRuntime:
         return self.units.logs(self.stack)
 
     @property
+    def figures(self) -> Figures:
+        """Below the stack's root."""
+        return Figures(directory=f"{self.stack.root}/{FIGURES}")
+
+    @property
     def processes(self) -> Processes:
         """By the service's directory in their command lines, else by their program."""
         root = _literal(self.stack.root)
         own = f"{root}/(?P<service>{_NAME})/(config|secrets|data|run)\\b"
         return Processes(patterns=(own, f"{root}/bin/(?P<service>[^ ]+)"))
+
+    def refusals(self, config: StackConfig, facts: HostFacts, specs: Sequence[ServiceSpec]) -> list[Problem]:
+        """None."""
+        return []
 
     def prepare(self, parent: pulumi.Resource, networks: Sequence[str]) -> list[pulumi.Resource]:
         """The supervisor, where the host has none of its own."""

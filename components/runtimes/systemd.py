@@ -102,7 +102,7 @@ class SystemdUnits:
     """One service unit a service; limits are the kernel's."""
 
     name = "systemd"
-    capabilities = frozenset({Capability.MEMORY_LIMIT, Capability.CPU_LIMIT, Capability.PROCESS_LIMIT})
+    capabilities = frozenset(Capability) - {Capability.NETWORKS}
     watched: frozenset[Capability] = frozenset()
 
     def __init__(self, scope: str, home: str, *, user_namespaces: bool = False) -> None:

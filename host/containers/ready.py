@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from host import stdin
-from host.containers import client, config_volumes, tasks
+from host.containers import client, config_volumes, swarm, tasks
 from host.errors import HostError
 
 PAUSE_SECONDS = 0.25
@@ -16,12 +16,19 @@ STEADY_SECONDS = 3
 
 
 def main(arguments: list[str]) -> str:
-    """No arguments; ``{container, service, health, tasks}`` on stdin, health in seconds."""
+    """No arguments; ``{container, service, health, tasks}`` on stdin, health in seconds.
+
+    With ``swarm``, a name, the container is that of the service of this name.
+    """
     if arguments:
         raise HostError("usage: ready < document")
     document = stdin.document("container", "service")
     with client.daemon() as daemon:
-        container = _wait(daemon, document["service"], document["container"], document.get("health") or {})
+        health = document.get("health") or {}
+        if document.get("swarm"):
+            container = swarm.wait(daemon, document["service"], document["swarm"], health)
+        else:
+            container = _wait(daemon, document["service"], document["container"], health)
         failed = tasks.run(container, document["service"], document.get("tasks") or ())
         if document.get("prune"):
             config_volumes.prune(daemon, service=document["service"], **document["prune"])

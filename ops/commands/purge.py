@@ -33,7 +33,7 @@ def command(
         raise Usage("name the services whose data goes, or say --all")
     config = stacks.configured(stack)
     root = purge.read_root(stacks.root(stack, config))
-    with daemon() if config.runtime == "docker" else contextlib.nullcontext() as client:
+    with daemon() if config.containers else contextlib.nullcontext() as client:
         _refuse_what_is_used(stack, root, services, client)
         targets = _targets(stack, root, services, client)
         if not targets:

@@ -29,7 +29,7 @@ def changed(before: Recorder, after: Recorder) -> set[str]:
 def test_a_memory_limit_changes_its_own_service_alone(runtime: str, service: str) -> None:
     stack = everything(runtime)
     before = record(stack)
-    stack["services"][service] = {"memory": "3GiB"}
+    stack["services"][service] = {**stack["services"][service], "memory": "3GiB"}
     reached = changed(before, record(stack))
     assert reached == {service}
 

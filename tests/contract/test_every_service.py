@@ -13,6 +13,7 @@ from support.mocks import Recorder, Registration
 from support.stacks import RUNTIMES, STACK, everything, facts, kinds, plan, record, values
 
 from components.catalog import entries
+from components.config import CONTAINERS
 from components.spec import ServiceSpec
 
 KINDS = sorted(entries())
@@ -25,6 +26,7 @@ NO_FORMULA = {
 HOST_MOUNTS = {
     "alloy": {"/var/lib/docker/containers"},
     "cadvisor": {"/sys", "/var/lib/docker", "/var/run/docker.sock"},
+    "node-exporter": {f"/var/lib/hearth/{STACK}/backup/metrics"},
     "process-exporter": {"/proc"},
     "promtail": {"/var/lib/docker/containers"},
     "vector": {"/var/lib/docker/containers"},
@@ -64,7 +66,7 @@ def walled_off(spec: ServiceSpec) -> bool:
 
 def gate_name(service: str, runtime: str) -> str:
     """Of the resource that exists once the service answers."""
-    return f"{service}-ready" if runtime == "docker" else service
+    return f"{service}-ready" if runtime in CONTAINERS else service
 
 
 @on(RUNTIMES)
@@ -241,7 +243,7 @@ def test_container_sees_nothing_of_the_host_but_what_is_declared_and_known_here(
     assert {(m["hostPath"], m["containerPath"]) for m in mounts} == {(d.source, d.path) for d in declared}
 
 
-@on(name for name in RUNTIMES if name != "docker")
+@on(name for name in RUNTIMES if name not in CONTAINERS)
 def test_without_containers_nothing_is_mounted(service: str, runtime: str) -> None:
     assert planned(runtime)[service].security.host_mounts == ()
 
@@ -324,10 +326,94 @@ def test_data_behind_a_password_is_on_internal_networks_alone(service: str) -> N
         assert not {"frontend", "egress"} & set(spec.networks)
 
 
+# Swarm --------------------------------------------------------------------------------------------
+
+
+def task(service: str) -> dict[str, Any]:
+    return recorded("swarm").named(f"{service}-service", "docker:index/service:Service").inputs["taskSpec"]
+
+
+@every_service
+def test_task_has_the_limits_of_the_plan(service: str) -> None:
+    resources, spec = task(service)["resources"], planned("swarm")[service]
+    assert resources["limits"]["memoryBytes"] == spec.resources.memory
+    assert 0 < resources["reservation"]["memoryBytes"] <= spec.resources.memory
+
+
+def test_task_gets_the_cores_that_it_is_given() -> None:
+    stack = everything("swarm")
+    stack["services"]["redis"] = {"cpus": "1500m"}
+    found = record(stack).named("redis-service", "docker:index/service:Service")
+    assert found.inputs["taskSpec"]["resources"]["limits"]["nanoCpus"] == 1_500_000_000
+
+
+@every_service
+def test_task_can_do_as_little_as_swarm_can_be_told(service: str) -> None:
+    spec, inside = planned("swarm")[service], task(service)["containerSpec"]
+    assert inside["readOnly"] is spec.security.read_only_root
+    assert inside["capDrops"] == ["ALL"]
+    assert inside.get("capAdds", []) == [f"CAP_{name}" for name in spec.security.capabilities]
+    assert inside["user"] == f"{spec.security.uid}:{spec.security.uid}"
+    assert not spec.health.argv or inside["healthcheck"]["tests"][0] in ("CMD", "CMD-SHELL")
+
+
+@every_service
+def test_secrets_of_a_task_are_swarms_and_its_own_to_read(service: str) -> None:
+    spec, inside = planned("swarm")[service], task(service)["containerSpec"]
+    files = {file.path for file in spec.files if file.secrets}
+    uses = {use["fileName"]: use for use in inside.get("secrets", [])}
+    assert set(uses) == files
+    for path, use in uses.items():
+        assert (use["fileMode"], use["fileUid"]) == (0o400, str(spec.security.uid))
+        made = recorded("swarm").named(
+            f"{service}-secret-{path.rpartition('/')[2]}", "docker:index/secret:Secret"
+        )
+        assert use["secretId"] == f"{made.name}-id"
+        assert "name" not in made.inputs, "a new content needs a name that is free"
+        assert "data" in made.secret_outputs
+        assert "4dabf18193072939515e22adb298388d" in made.wire["data"]
+    assert not [mount for mount in inside["mounts"] if mount["target"] == "/run/hearth-secrets"]
+
+
+@every_service
+def test_task_writes_to_memory_or_to_its_volumes(service: str) -> None:
+    spec, found = planned("swarm")[service], task(service)["containerSpec"]["mounts"]
+    assert {mount["type"] for mount in found} <= {"volume", "tmpfs", "bind"}
+    bound = {mount["source"] for mount in found if mount["type"] == "bind"}
+    assert bound == HOST_MOUNTS.get(service, set())
+    assert all(mount["readOnly"] for mount in found if mount["type"] == "bind")
+    writable = {mount["target"] for mount in found if mount["type"] == "volume" and not mount["readOnly"]}
+    assert writable == {volume.path for volume in spec.volumes}
+    memory = {mount["target"] for mount in found if mount["type"] == "tmpfs"} - {"/dev/shm"}
+    assert memory == {"/run/hearth", *spec.security.scratch}
+    assert all(mount["tmpfsOptions"]["sizeBytes"] for mount in found if mount["type"] == "tmpfs")
+
+
+@every_service
+def test_task_is_alone_and_the_old_one_stops_first(service: str) -> None:
+    inputs = recorded("swarm").named(f"{service}-service", "docker:index/service:Service").inputs
+    assert inputs["mode"] == {"replicated": {"replicas": 1}}
+    assert inputs["updateConfig"] == {"order": "stop-first", "failureAction": "rollback"}
+    assert inputs["taskSpec"]["restartPolicy"]["condition"] == "any"
+    assert set(inputs["taskSpec"]["logDriver"]["options"]) == {"max-size", "max-file", "labels"}
+
+
+@every_service
+def test_task_is_reached_by_its_name_and_publishes_what_the_plan_publishes(service: str) -> None:
+    spec = planned("swarm")[service]
+    inputs = recorded("swarm").named(f"{service}-service", "docker:index/service:Service").inputs
+    joined = inputs["taskSpec"]["networksAdvanceds"]
+    assert [network["id"] for network in joined] == [f"network-{name}-id" for name in sorted(spec.networks)]
+    assert all(network["aliases"] == [service] for network in joined)
+    ports = inputs["endpointSpec"].get("ports", [])
+    assert [port["publishedPort"] for port in ports] == [port.number for port in spec.ports if port.publish]
+    assert {port["publishMode"] for port in ports} <= {"host"}
+
+
 # Processes of the host ----------------------------------------------------------------------------
 
 
-NATIVE = [name for name in RUNTIMES if name != "docker"]
+NATIVE = [name for name in RUNTIMES if name not in CONTAINERS]
 LAUNCHD = [name for name in RUNTIMES if name.startswith("launchd")]
 SYSTEMD = [name for name in RUNTIMES if name.startswith("systemd")]
 
@@ -543,7 +629,7 @@ def test_account_and_container_names_fit_the_longest_service_name(runtime: str) 
 # What runs at set times ---------------------------------------------------------------------------
 
 
-SCHEDULED = [name for name in KINDS if planned("supervisord")[name].schedule]
+SCHEDULED = [name for name in KINDS if planned("docker")[name].schedule]
 
 
 @pytest.mark.parametrize("service", SCHEDULED)
@@ -569,7 +655,7 @@ def test_a_script_keeps_the_times_of_a_job_where_nobody_else_does(service: str) 
 # Programs of the owner's --------------------------------------------------------------------------
 
 
-COPIED = [name for name in KINDS if planned("supervisord")[name].source]
+COPIED = [name for name in KINDS if planned("docker")[name].source]
 
 
 @pytest.mark.parametrize("service", COPIED)
@@ -578,8 +664,9 @@ def test_a_directory_is_there_before_what_reads_it(service: str, runtime: str) -
     found, source = recorded(runtime), planned(runtime)[service].source
     copied = found.named(f"{service}-source", COMMAND)
     assert copied.document["digest"] in source.path
-    readers = [gate_name(service, runtime)] if runtime != "docker" else [f"{service}-container"]
-    if runtime != "docker":
+    made = {"docker": f"{service}-container", "swarm": f"{service}-service"}
+    readers = [made.get(runtime, service)]
+    if runtime not in CONTAINERS:
         readers.append(f"{service}-package")
         assert found.named(f"{service}-package", COMMAND).document["programs"]
     for reader in found.below(component(runtime, service)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pwd
 import shlex
 import shutil
 import subprocess
@@ -15,18 +16,20 @@ from components.spec import ServiceSpec
 from host.packages import search
 from tests.e2e.workbench import PROJECT
 
-USER = 1000
+# An account that every system has: PostgreSQL asks for its name.
+USER = pwd.getpwnam("daemon").pw_uid
 
 
 def stock(store: Path, source: Path, spec: ServiceSpec) -> set[Path]:
-    """Fill the formula of a service below ``store``. Returns where the system has the same programs."""
+    """Fill the formulae of a service below ``store``. Returns where the system has the same programs."""
     request = {"root": str(source), "name": spec.name, **asdict(spec.package)}
     subprocess.run(
         [sys.executable, "-m", "host", "package"], cwd=PROJECT, input=json.dumps(request), text=True,
         check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
+    for formula in spec.package.brew:
+        (store / formula / "bin").mkdir(parents=True)
     directory = store / spec.package.brew[0] / "bin"
-    directory.mkdir(parents=True)
     for program in spec.package.programs:
         found = (source / "bin" / program).resolve()
         if source in found.parents:
@@ -41,7 +44,7 @@ def stock(store: Path, source: Path, spec: ServiceSpec) -> set[Path]:
 def elsewhere(hidden: Iterable[Path]) -> list[str]:
     """A command that runs another as an ordinary user of a machine without the files ``hidden``.
 
-    Two namespaces: in the outer one the files are hidden; in the inner one whoever runs this is user 1000,
+    Two namespaces: in the outer one the files are hidden; in the inner one whoever runs this is ``USER``,
     for Homebrew, and PostgreSQL, refuse root.
     """
     lines = [f"mount --bind /dev/null {shlex.quote(str(path))}" for path in sorted(hidden)]

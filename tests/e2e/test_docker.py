@@ -16,7 +16,7 @@ import pytest
 import redis
 from docker.models.containers import Container
 
-from tests.e2e import probes
+from tests.e2e import kernel, probes
 from tests.e2e.image import POSTGRES
 from tests.e2e.leaks import leaks
 from tests.e2e.story import eventually, settled, smoke, touched_by, with_setting
@@ -76,15 +76,7 @@ def test_a_prompt_is_answered_in_pieces_through_the_front_door(stack: Workbench)
 
 
 def _kernel(service: str, controller: str, v1: str, v2: str) -> str:
-    """A limit as the kernel has it, in either cgroup hierarchy."""
-    pid = _container(service).attrs["State"]["Pid"]
-    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controller in controllers.split(","):
-            return Path(f"/sys/fs/cgroup/{controller}{path}/{v1}").read_text().strip()
-        if controllers == "" and (unified := Path(f"/sys/fs/cgroup{path}/{v2}")).exists():
-            return unified.read_text().strip()
-    raise AssertionError(f"no {controller} cgroup for {service}")
+    return kernel.limit(_container(service).attrs["State"]["Pid"], controller, v1, v2)
 
 
 def test_limits_are_the_kernels(stack: Workbench) -> None:

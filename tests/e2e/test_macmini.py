@@ -10,11 +10,13 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 from support.stacks import plan as planned
 from support.stacks import stack_file
 
+from ops import random_model
 from tests.e2e import probes
 from tests.e2e.homebrew import USER, elsewhere, stock
 from tests.e2e.leaks import leaks
@@ -22,8 +24,8 @@ from tests.e2e.story import eventually, plan, settled, smoke
 from tests.e2e.workbench import Workbench
 from tests.host.launchd_domain import SUPPORT, Domain, launchd
 
-REDIS, POSTGRES, OLLAMA, NGINX = 61379, 61432, 61434, 61080
-PORTS = {"redis": REDIS, "postgres": POSTGRES, "ollama": OLLAMA, "nginx": NGINX}
+REDIS, POSTGRES, OLLAMA, NGINX, GARDENER = 61379, 61432, 61434, 61080, 61760
+PORTS = {"redis": REDIS, "postgres": POSTGRES, "ollama": OLLAMA, "nginx": NGINX, "gardener": GARDENER}
 STACK = "mini"
 
 
@@ -38,8 +40,10 @@ def domain(scratch: Path) -> Iterator[Domain]:
 
 @pytest.fixture(scope="module")
 def stack(domain: Domain, scratch: Path, bench: Callable[..., Workbench]) -> Workbench:
-    """The stack file as it is but for its ports, up."""
+    """The stack file with other ports, up; beside it what a Mac's owner may add, in the gardener's memory."""
     config = stack_file("macmini")
+    config["services"]["gardener"] |= {"memory": "1GiB", "env": {"MODEL": random_model.NAME}}
+    config["services"] |= {"redis": {"memory": "128MiB"}, "postgres": {"memory": "512MiB"}}
     for service, port in PORTS.items():
         config["services"][service]["port"] = port
     programs, store = Path(domain.env["PATH"].partition(":")[0]), scratch / "formulae"
@@ -51,7 +55,7 @@ def stack(domain: Domain, scratch: Path, bench: Callable[..., Workbench]) -> Wor
     environment = {
         **domain.env,
         "HOME": str(domain.home),
-        "LOGNAME": "operator",
+        "LOGNAME": "daemon",
         "XDG_CACHE_HOME": cache,
         "BREW_STORE": str(store),
         "BREW_PREFIX": str(scratch / "homebrew"),
@@ -72,10 +76,11 @@ def _agents(domain: Domain) -> set[str]:
 
 def _processes(stack: Workbench) -> list[psutil.Process]:
     """Those that work in, or are told of, the stack's directory."""
-    found = []
+    found, root = [], str(stack.root)
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if str(stack.root) in f"{process.cwd()} {' '.join(process.cmdline())}":
+            words = [process.cwd(), *process.cmdline()]
+            if any(word == root or f"{root}/" in word for word in words):
                 found.append(process)
     return found
 
@@ -110,6 +115,16 @@ def test_ollama_keeps_to_two_workers_and_two_models(stack: Workbench) -> None:
     (ollama,) = [found for found in _processes(stack) if found.cmdline()[1:] == ["serve"]]
     settings = ollama.environ()
     assert settings["OLLAMA_NUM_PARALLEL"] == settings["OLLAMA_MAX_LOADED_MODELS"] == "2"
+
+
+def test_the_application_asks_the_model_and_keeps_what_was_said(stack: Workbench) -> None:
+    address = f"http://127.0.0.1:{GARDENER}"
+    assert httpx.get(f"{address}/healthz").text == "ok"
+    # The smoke test made the model that it asks.
+    smoke(stack)
+    answer = httpx.post(f"{address}/ask", content=b"What is a plan?", timeout=60)
+    assert answer.status_code == 200
+    assert httpx.get(f"{address}/history").json()[-1] == ["What is a plan?", answer.text]
 
 
 def test_redis_stores_and_finds(stack: Workbench) -> None:

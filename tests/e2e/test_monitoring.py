@@ -10,6 +10,7 @@ import pwd
 import re
 import signal
 import subprocess
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -44,6 +45,7 @@ CONFIG = {
         "nginx-exporter": {"port": 61113, "status-port": STATUS},
         "blackbox-exporter": {"port": 61115},
         "process-exporter": {"port": 61256},
+        "glances": {"port": 61208},
         "loki": {"port": LOKI, "grpc-port": 61311},
         "promtail": {"port": 61380},
     },
@@ -261,8 +263,17 @@ def test_processes_are_known_by_their_service(stack: Workbench) -> None:
     assert known >= {"redis", "postgres", "nginx", "prometheus", "loki", "promtail", "node_exporter"}
 
 
-def test_no_backup_was_made_and_nobody_complains(stack: Workbench) -> None:
+def test_a_backup_that_was_never_made_is_no_alert_and_one_that_is_too_old_is(stack: Workbench) -> None:
     assert series('ALERTS{alertname=~"BackupTooOld|DrillTooOld"}') == []
+    old, young = time.time() - 27 * 3600, time.time() - 60
+    (stack.root / "backup" / "metrics" / "backup.prom").write_text(
+        f'hearth_backup_last_success_timestamp_seconds{{service="postgres"}} {old:.0f}\n'
+        f'hearth_backup_last_success_timestamp_seconds{{service="redis"}} {young:.0f}\n'
+        f'hearth_drill_last_success_timestamp_seconds{{service="postgres"}} {old:.0f}\n'
+    )
+    eventually(lambda: "BackupTooOld" in firing("postgres"))
+    assert "BackupTooOld" not in firing("redis")
+    assert "DrillTooOld" not in firing("postgres")
 
 
 def test_the_front_door_does_not_lead_to_the_status_page(stack: Workbench) -> None:

@@ -6,18 +6,21 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import psutil
+import pymongo
 import pytest
 import redis
 
+from tests import standins
 from tests.e2e.leaks import leaks
 from tests.e2e.story import eventually, settled, touched_by, with_setting
 from tests.e2e.workbench import PROJECT, Workbench
 
-REDIS, POSTGRES, NGINX, API, SITE = 62379, 62432, 62080, 62000, 62300
+REDIS, POSTGRES, NGINX, API, SITE, MONGODB = 63379, 63432, 63080, 63000, 63300, 63017
 EXAMPLES = PROJECT / "examples"
 TICK = """import os, pathlib, time
 with (pathlib.Path(os.environ["DATA_DIR"]) / "ticks").open("a") as file:
@@ -59,6 +62,17 @@ def config(tick: Path) -> dict[str, object]:
                 "uses": ["redis"],
             },
             "site": {"type": "frontend", "directory": str(EXAMPLES / "frontend"), "port": SITE},
+            "mongodb": {"port": MONGODB},
+            "etl": {
+                "type": "cronjob",
+                "directory": str(EXAMPLES / "etl"),
+                "requirements": "requirements.txt",
+                "schedule": "0 2 * * *",
+                "uses": ["redis"],
+                # What stands in for MongoDB knows no accounts.
+                "env": {"MONGODB_URL": f"mongodb://127.0.0.1:{MONGODB}/app"},
+                "data": True,
+            },
             "tick": {"type": "cronjob", "directory": str(tick), "schedule": "* * * * *", "data": True},
         },
     }
@@ -74,9 +88,12 @@ def tick(scratch: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def stack(bench: Callable[..., Workbench], tick: Path) -> Workbench:
+def stack(bench: Callable[..., Workbench], tick: Path, scratch: Path) -> Workbench:
     """The stack, up."""
+    # FerretDB stands in for MongoDB, which package registries do not have.
+    standins.lay_out(scratch / "standins")
     made = bench("owners", config(tick))
+    made.environment["PATH"] = f"{scratch / 'standins'}:{made.environment['PATH']}"
     made.up()
     return made
 
@@ -149,7 +166,7 @@ def test_a_task_given_to_the_api_is_done_by_the_worker(
     stack: Workbench, journal: Callable[[], list[str]]
 ) -> None:
     assert api("/tasks/email.send", to="ann").json()["id"]
-    assert eventually(lambda: [line.split()[:2] for line in journal()]) and eventually(
+    eventually(
         lambda: [line.split()[:2] for line in journal()] == [["mail:ann", "start"], ["mail:ann", "end"]]
     )
 
@@ -229,10 +246,32 @@ def test_a_job_runs_on_the_minute(stack: Workbench) -> None:
     eventually(lambda: any(tick % 60 < 3 for tick in ticks(stack)[before:]), seconds=70)
 
 
+def test_the_nightly_pipeline_goes_from_documents_to_figures(stack: Workbench, cache: redis.Redis) -> None:
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    with pymongo.MongoClient(port=MONGODB) as client:
+        client["app"]["responses"].drop()
+        client["app"]["responses"].insert_many(
+            {"user": user, "text": text, "at": at}
+            for user, text, at in (
+                ("ann", "four", yesterday),
+                ("ann", "sixsix", yesterday),
+                ("bob", "ten letters", yesterday),
+                ("bob", "of another day", yesterday - timedelta(days=3)),
+            )
+        )
+    run = stack.run(".venv/bin/python", "-m", "ops", "run", "etl", "--stack", stack.stack)
+    assert "etl: ended well after" in run.text
+    figures = json.loads(cache.get(f"figures:{yesterday.date()}"))
+    assert figures["responses"] == 3
+    assert figures["average_length_by_user"] == {"ann": 5.0, "bob": 11.0}
+    assert (stack.root / "etl" / "data" / f"{yesterday.date()}.parquet").exists()
+
+
 def test_what_has_no_schedule_is_not_run(stack: Workbench) -> None:
     run = stack.run(".venv/bin/python", "-m", "ops", "run", "site", "--stack", stack.stack, check=False)
     assert run.status != 0
-    assert "those that do: tick" in run.text
+    assert "those that do: " in run.text
+    assert "tick" in run.text.partition("those that do: ")[2]
 
 
 # Changes ------------------------------------------------------------------------------------------

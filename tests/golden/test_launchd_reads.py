@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import plistlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.rendered import services
-from support.stacks import RUNTIMES, everything
+from support.stacks import RUNTIMES, everything, record
 from support.tools import call, tool
 
 from components.runtimes.native import NativeService
@@ -99,15 +100,24 @@ def test_every_job_runs_a_program_of_its_package_or_the_shell(runtime: str) -> N
         assert words == service.command_line("once")
 
 
+def scripts(runtime: str) -> set[str]:
+    """Every text that a shell is given: by launchd, by ``host`` for tasks and health, by Pulumi's commands."""
+    words = [values["ProgramArguments"] for _, values in jobs(runtime)]
+    lines: set[str] = set()
+    for command in record(everything(runtime)).of_type("command:local:Command"):
+        lines |= {command.inputs[key] for key in ("create", "delete") if command.inputs.get(key)}
+        document = json.loads(command.inputs.get("stdin") or "{}")
+        words += [task["argv"] for task in document.get("tasks", ())]
+        words += [(document.get("health") or {}).get("argv", ()), document.get("check") or ()]
+    return lines | {argv[2] for argv in words if list(argv[:2]) in (["/bin/sh", "-c"], ["sh", "-c"])}
+
+
 @pytest.mark.parametrize("runtime", RUNTIME_NAMES)
 def test_shellcheck_has_nothing_to_say(runtime: str, tmp_path: Path) -> None:
-    scripts = {
-        values["ProgramArguments"][2]
-        for _, values in jobs(runtime)
-        if values["ProgramArguments"][:2] == ["/bin/sh", "-c"]
-    }
-    assert scripts
-    for number, script in enumerate(sorted(scripts)):
-        path = tmp_path / f"{number}.sh"
+    found = sorted(scripts(runtime))
+    assert any("kill -" in script for script in found)
+    assert any(" host watchdog start " in script for script in found)
+    paths = [tmp_path / f"{number}.sh" for number in range(len(found))]
+    for path, script in zip(paths, found, strict=True):
         path.write_text(f"#!/bin/sh\n{script}\n")
-        assert call(tool("shellcheck"), path).stdout == ""
+    assert call(tool("shellcheck"), *paths).stdout == ""

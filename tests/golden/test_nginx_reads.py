@@ -74,3 +74,14 @@ def test_a_mistake_would_be_noticed(tmp_path: Path, certificate: str) -> None:
     assert broken != spec.files[0].content
     object.__setattr__(spec.files[0], "content", broken)
     assert 'unknown directive "proxy_bufering"' in verdict(spec, tmp_path, certificate)
+
+
+@pytest.mark.parametrize("runtime", ["docker", "supervisord"])
+@pytest.mark.parametrize("service", ["nginx", "site-1"])
+def test_a_page_of_the_owners_and_the_way_to_its_replicas_are_accepted(
+    service: str, runtime: str, tmp_path: Path, certificate: str
+) -> None:
+    site = {"type": "frontend", "directory": "examples/frontend", "replicas": 2}
+    stack = values(runtime, {"nginx": {}, "site": site}, data=str(tmp_path / "stack"))
+    spec = plan(stack).service(service)
+    assert verdict(spec, tmp_path, certificate) == ""

@@ -10,7 +10,7 @@ import yaml
 from support.mocks import Answers, Recorder, run
 
 from components.catalog import entries
-from components.config import StackConfig, load_stack_config
+from components.config import CONTAINERS, StackConfig, load_stack_config
 from components.facts import HostFacts
 from components.plan import DeploymentPlan, build_plan
 from components.platform import Platform
@@ -26,6 +26,7 @@ RUNTIMES: dict[str, dict[str, Any]] = {
     "launchd-user": {"runtime": "launchd"},
     "launchd-system": {"runtime": "launchd", "launchd": {"scope": "system", "account": "_hearth"}},
     "supervisord": {"runtime": "supervisord"},
+    "swarm": {"runtime": "swarm"},
     "systemd-user": {"runtime": "systemd", "systemd": {"scope": "user"}},
     "systemd-system": {"runtime": "systemd", "systemd": {"scope": "system"}},
 }
@@ -59,18 +60,26 @@ def facts(**changes: Any) -> HostFacts:
         "accounts": True,
         "user": "operator",
         "home": "/home/operator",
+        "swarm_nodes": lambda: 1,
     }
     return HostFacts(**{**figures, **changes})
 
 
 def values(runtime: str, services: dict[str, Any], **more: Any) -> dict[str, Any]:
     """The ``hearth:*`` values of a stack; ``runtime`` is a key of ``RUNTIMES``."""
+    if runtime == "swarm":
+        services = {name: _on_every_address(name, settings) for name, settings in services.items()}
     return {**RUNTIMES[runtime], "services": services, **more}
+
+
+def contained(runtime: str) -> bool:
+    """Whether a key of ``RUNTIMES`` runs containers."""
+    return RUNTIMES[runtime]["runtime"] in CONTAINERS
 
 
 def kinds(runtime: str) -> tuple[str, ...]:
     """Every kind of service that a runtime can run."""
-    if RUNTIMES[runtime] == RUNTIMES["docker"]:
+    if contained(runtime):
         return tuple(entries())
     return tuple(kind for kind in entries() if kind not in containers_only())
 
@@ -82,12 +91,19 @@ def containers_only() -> frozenset[str]:
     return frozenset(spec.type for spec in made.services if spec.package is None)
 
 
+def _on_every_address(name: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """Swarm publishes on no single address, so whoever publishes says that this is wanted."""
+    kind = entries().get(settings.get("type", name))
+    addressed = kind is not None and "address" in kind.settings.model_fields
+    return {"address": "0.0.0.0", **settings} if addressed else settings
+
+
 def everything(runtime: str) -> dict[str, Any]:
     """A stack with every kind of service that can run there, on a host that is large enough.
 
     Each has its defaults, where it has some.
     """
-    images = {"images": OWN_IMAGES} if runtime == "docker" else {}
+    images = {"images": OWN_IMAGES} if contained(runtime) else {}
     services = {name: OWN.get(name, {}) for name in kinds(runtime)}
     return values(runtime, services, host={"memory": "256GiB"}, **images)
 

@@ -10,7 +10,7 @@ import pytest
 from tests.toolchain.stacks import REPOSITORY
 from toolchain import locking, places, progress, release, venv, versions
 from toolchain.host import difference, resource
-from toolchain.host.docker import duration, inputs, schema
+from toolchain.host.docker import duration, inputs, schema, schema_swarm
 
 
 def test_the_pinned_version_is_the_one_that_is_built() -> None:
@@ -97,13 +97,26 @@ def test_paths_of_differences() -> None:
 
 def test_every_property_of_the_official_container_is_known() -> None:
     """Supported or refused by name: the Python package lists them."""
-    from pulumi_docker import ContainerArgs, NetworkArgs, RemoteImageArgs, VolumeArgs
+    from pulumi_docker import (
+        ContainerArgs,
+        NetworkArgs,
+        RemoteImageArgs,
+        SecretArgs,
+        ServiceArgs,
+        ServiceTaskSpecArgs,
+        ServiceTaskSpecContainerSpecArgs,
+        VolumeArgs,
+    )
 
     for arguments, fields in (
         (ContainerArgs, schema.CONTAINER),
         (NetworkArgs, schema.NETWORK),
         (VolumeArgs, schema.VOLUME),
         (RemoteImageArgs, schema.REMOTE_IMAGE),
+        (SecretArgs, schema_swarm.SECRET),
+        (ServiceArgs, schema_swarm.SERVICE),
+        (ServiceTaskSpecArgs, schema_swarm.TASK_SPEC),
+        (ServiceTaskSpecContainerSpecArgs, schema_swarm.CONTAINER_SPEC),
     ):
         names = {
             getattr(member.fget, "_pulumi_name", None)

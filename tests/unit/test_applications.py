@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from support.mocks import Recorder
-from support.stacks import MIB, RUNTIMES, kinds, plan, record, values
+from support.stacks import MIB, RUNTIMES, contained, kinds, plan, record, values
 
 from components.applications import ApplicationSettings
 from components.catalog import entries
@@ -101,7 +101,7 @@ def keyed(runtime: str) -> Recorder:
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_one_key_guards_the_data_of_a_main_process_and_is_its_workers(runtime: str) -> None:
     made = keyed(runtime).named("secret-n8n-key", COMMAND).inputs["create"]
-    where = "--volume test-n8n-data" if runtime == "docker" else "--data /var/lib/hearth/test/n8n/data"
+    where = "--volume test-n8n-data" if contained(runtime) else "--data /var/lib/hearth/test/n8n/data"
     assert made.endswith(where)
 
 
@@ -154,3 +154,9 @@ def test_open_webui_finds_vectors_where_it_is_told() -> None:
         described({"open-webui": {"vectors": "qdrant"}}, "open-webui")
     with pytest.raises(ConfigurationError, match="vectors: pgvector needs database: postgres"):
         described({"open-webui": {"vectors": "pgvector", "database": "sqlite"}}, "open-webui")
+
+
+def test_the_address_of_a_service_is_its_own_port_and_not_another_one_of_its() -> None:
+    platform = record(values("supervisord", {"n8n": {"database": "sqlite"}}))
+    (component,) = platform.of_type("hearth:platform:Platform")
+    assert component.outputs["urls"] == {"n8n": "127.0.0.1:5678"}

@@ -53,9 +53,7 @@ def test_a_day_without_responses_has_figures_too(pipeline: ModuleType, tmp_path:
     assert pipeline.figures(path) == {"responses": 0, "users": 0, "average_length_by_user": {}}
 
 
-def test_a_pipeline_that_is_cut_short_leaves_the_file_of_before(
-    pipeline: ModuleType, tmp_path: Path
-) -> None:
+def test_a_pipeline_that_is_cut_short_leaves_the_file_of_before(pipeline: ModuleType, tmp_path: Path) -> None:
     path = tmp_path / "day.parquet"
     pipeline.to_parquet(iter([document("ann", "four")]), path)
     with pytest.raises(KeyError):

@@ -8,17 +8,18 @@ from typing import Any
 import pytest
 from support.stacks import RUNTIMES, plan, record, values
 
-from components.config import load_stack_config
+from components.config import CONTAINERS, load_stack_config
 from components.errors import ConfigurationError
 from components.plan_table import as_data
 from components.spec import ServiceSpec
 
 GATEWAY = "host.docker.internal:11434"
 LOCAL = "127.0.0.1:11434"
+FAR = "ollama.example.org:11434"
 
 
 def stack(runtime: str, address: str | None = None, **more: Any) -> dict[str, Any]:
-    address = address or (GATEWAY if runtime == "docker" else LOCAL)
+    address = address or {"docker": GATEWAY, "swarm": FAR}.get(runtime, LOCAL)
     return values(runtime, {"nginx": {}, "ollama": {"external": address}, **more})
 
 
@@ -41,7 +42,7 @@ def test_nothing_is_made_but_a_gate_that_neighbours_wait_for(runtime: str) -> No
     assert gate.inputs["create"].endswith(" host answers")
     assert gate.document["path"] == "/api/version"
     assert component.outputs["endpoint"] == f"{gate.document['host']}:{gate.document['port']}"
-    last = found.named("nginx-ready" if runtime == "docker" else "nginx", "command:local:Command")
+    last = found.named("nginx-ready" if runtime in CONTAINERS else "nginx", "command:local:Command")
     reached = {
         urn for resource in [last, *found] if "nginx" in resource.name for urn in resource.dependencies
     }

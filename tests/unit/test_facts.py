@@ -64,6 +64,11 @@ def test_the_host_is_measured(tmp_path: Path) -> None:
     assert found.superuser == (os.geteuid() == 0)
 
 
+def test_without_a_daemon_there_is_no_swarm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    assert measure([], "none", "/nonexistent").swarm_nodes() == 0
+
+
 def test_only_the_memory_of_a_mac_is_shared_with_its_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     assert measure([], "none", "/nonexistent").gpu_memory is None
     monkeypatch.setattr(sys, "platform", "darwin")

@@ -55,7 +55,7 @@ def test_what_is_declared_wins_over_what_is_found() -> None:
 def test_a_gpu_that_docker_cannot_give_is_said() -> None:
     card = Gpu("AMD", 16 * GIB)
     assert given(stack(), card)["ollama"] is None
-    assert "an AMD GPU is here; containers are not given it" in notes(stack(), card)
+    assert "a GPU of AMD is here; containers are not given it" in notes(stack(), card)
     assert "AMD" not in notes(stack("systemd-user"), card)
 
 

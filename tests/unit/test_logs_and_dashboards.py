@@ -72,6 +72,15 @@ def test_the_service_is_read_from_its_unit(scope: str, field: str) -> None:
     assert not re.match(keep["regex"], "hearth-other-redis.service")
 
 
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_vector_is_told_one_source_one_transform_and_one_sink(runtime: str) -> None:
+    found = yaml.safe_load(text(plan(everything(runtime)).service("vector"), "vector.yaml"))
+    assert found["transforms"]["services"]["inputs"] == list(found["sources"])
+    assert found["sinks"]["store"]["inputs"] == list(found["transforms"])
+    assert found["sinks"]["store"]["labels"] == {"stack": "test", "service": "{{ service }}"}
+    assert found["sources"]["lines"]["type"] == ("journald" if "systemd" in runtime else "file")
+
+
 @pytest.mark.parametrize("module", [loki, promtail], ids=lambda module: module.PACKAGE.go)
 def test_the_built_version_is_that_of_the_image(module: Any) -> None:
     lines = (REPOSITORY / "toolchain" / module.PACKAGE.go / "go.mod").read_text()

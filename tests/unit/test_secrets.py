@@ -12,12 +12,14 @@ from support.mocks import Answers, Recorder, Registration, visible
 from support.stacks import RUNTIMES, everything, plan, record
 
 CANARY = "canary-9f3a7c51-{}"
+# Swarm keeps them itself.
+DELIVERED = [name for name in RUNTIMES if name != "swarm"]
 
 
 def stack(runtime: str) -> dict[str, Any]:
     """Every service, and nginx with all the secrets that it may have."""
     found = everything(runtime)
-    found["services"]["nginx"] = {"tls": "self-signed", "basic-auth": True}
+    found["services"]["nginx"] |= {"tls": "self-signed", "basic-auth": True}
     return found
 
 
@@ -52,7 +54,7 @@ def test_no_resource_shows_a_secret(runtime: str) -> None:
     assert not any(spelling in json.dumps(visible(found.exports)) for spelling in spellings())
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("runtime", DELIVERED)
 def test_every_secret_is_delivered_as_a_marked_input(runtime: str) -> None:
     """The test above proves nothing unless the secrets get somewhere."""
     found = recorded(runtime)
@@ -63,7 +65,7 @@ def test_every_secret_is_delivered_as_a_marked_input(runtime: str) -> None:
         assert CANARY.format(name) in delivered
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("runtime", DELIVERED)
 def test_commands_that_handle_secrets_keep_their_output_encrypted_and_unlogged(runtime: str) -> None:
     handling = [r for r in recorded(runtime) if "secret" in r.name and r.type == "command:local:Command"]
     assert {r.name for r in handling} == {f"secret-{name}" for name in secrets(runtime)} | {
@@ -80,7 +82,7 @@ def test_no_command_gets_the_output_of_its_last_run_in_its_environment(runtime: 
         assert command.inputs["addPreviousOutputInEnv"] is False
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("runtime", DELIVERED)
 def test_a_rotated_secret_starts_the_service_again_without_showing_it(runtime: str) -> None:
     found = recorded(runtime)
     delivery = "redis-secrets: done"
@@ -90,6 +92,20 @@ def test_a_rotated_secret_starts_the_service_again_without_showing_it(runtime: s
     else:
         gate = found.named("redis", "command:local:Command")
         assert visible(gate.wire)["environment"]["HEARTH_GENERATION"] == delivery
+
+
+def test_every_secret_of_a_swarm_is_marked_and_a_rotated_one_is_another() -> None:
+    found = recorded("swarm")
+    made = found.of_type("docker:index/secret:Secret")
+    texts = "".join(base64.b64decode(secret.inputs["data"]).decode() for secret in made)
+    for name in {resource.name for resource in found if resource.name.startswith("secret-")}:
+        assert CANARY.format(name) in texts
+    assert all("data" in secret.secret_outputs and not secret.delete_before_replace for secret in made)
+    gate = found.named("redis-ready", "command:local:Command")
+    assert {secret.urn for secret in made if secret.name.startswith("redis-secret-")} <= {
+        urn for resource in found if resource.name == "redis-service" for urn in resource.dependencies
+    }
+    assert visible(gate.wire)["environment"]["HEARTH_GENERATION"]
 
 
 def test_a_secret_is_made_once_however_many_files_it_is_in() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from support.stacks import RUNTIMES, plan, values
+from support.stacks import RUNTIMES, contained, plan, values
 
 from components.catalog import qdrant
 from components.errors import ConfigurationError
@@ -114,7 +114,7 @@ BOTH = {"postgres": {"databases": [{"name": "app"}, {"name": "notes"}]}, "pgboun
 @every_runtime
 def test_every_database_of_the_stack_has_a_pool_and_its_role_is_let_in(runtime: str) -> None:
     spec = service("pgbouncer", BOTH, runtime)
-    host = "postgres" if runtime == "docker" else "127.0.0.1"
+    host = "postgres" if contained(runtime) else "127.0.0.1"
     ini = file(spec, "pgbouncer.ini").content
     for name in ("app", "notes"):
         assert f"\n{name} = host={host} port=5432 dbname={name}\n" in ini

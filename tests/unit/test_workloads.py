@@ -183,8 +183,9 @@ def test_workers_never_take_more_than_the_limit(memory: int, each: int, cpus: fl
 
 
 def test_gunicorn_listens_where_the_runtime_says() -> None:
-    assert 'bind = "0.0.0.0:8000"' in file(services("docker", api=API)["api"], "gunicorn.conf.py")
-    assert 'bind = "127.0.0.1:8000"' in file(services(api=API)["api"], "gunicorn.conf.py")
+    api = {**API, "port": 7000}
+    assert 'bind = "0.0.0.0:7000"' in file(services("docker", api=api)["api"], "gunicorn.conf.py")
+    assert 'bind = "127.0.0.1:7000"' in file(services(api=api)["api"], "gunicorn.conf.py")
 
 
 WORKER = {"directory": "examples/worker", "uses": ["redis"], "broker": "redis"}
@@ -217,6 +218,19 @@ def test_a_worker_takes_from_its_queues_and_loses_no_task() -> None:
     assert spec.ports == ()
 
 
+def test_the_queues_of_a_worker_are_watched() -> None:
+    found = services(
+        **{
+            "worker": {**WORKER, "queues": ["high", "low"], "depth": 7},
+            "redis-exporter": {},
+            "prometheus": {},
+        }
+    )
+    assert "--check-single-keys=db0=high,db0=low" in found["redis-exporter"].process.argv
+    assert "> 7" in file(found["prometheus"], "rules.yml")
+    assert "%R~high %R~low" in file(found["redis"], "users.acl")
+
+
 def test_eight_agents_are_eight_services() -> None:
     found = services(agents={"type": "agent", "directory": "examples/agent", "replicas": 8})
     names = [name for name in found if name.startswith("agents-")]
@@ -246,7 +260,7 @@ def test_a_site_of_many_pages_says_what_is_not_there() -> None:
     [
         ("supervisord", {}, "exactly one of image, command and directory; none is given"),
         ("supervisord", {"directory": "a", "command": ["b"]}, "command and directory are given"),
-        ("supervisord", {"image": "shop:1.0"}, "is an image, which only runtime docker runs"),
+        ("supervisord", {"image": "shop:1.0"}, "runs in containers only"),
         ("docker", {"command": ["node"]}, r"name one under hearth:images\.mine"),
         ("docker", {"directory": "a", "requirements": "r.txt"}, r"name one under hearth:images\.mine"),
         ("docker", {"image": "shop:latest"}, "write name:version"),

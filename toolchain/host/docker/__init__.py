@@ -1,1 +1,1 @@
-"""The stand-in for the official `docker` plugin: Container, Network, Volume and RemoteImage."""
+"""The stand-in for the official `docker` plugin, with the types that Hearth declares and their neighbours."""

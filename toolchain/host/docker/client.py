@@ -80,8 +80,8 @@ def missing(error: OperationFailed) -> bool:
     return isinstance(error.__cause__, docker.errors.NotFound)
 
 
-def remove_once_free(daemon: Daemon, remove: Callable[[Any], None], busy: str) -> None:
-    """Call `remove` with the client until the daemon stops saying `busy`; fine when there is nothing.
+def remove_once_free(daemon: Daemon, remove: Callable[[Any], None], *busy: str) -> None:
+    """Call `remove` with the client until the daemon stops saying one of `busy`; fine when there is nothing.
 
     Raises `OperationFailed` for every other refusal, and for this one after 30 s.
     """
@@ -93,7 +93,7 @@ def remove_once_free(daemon: Daemon, remove: Callable[[Any], None], busy: str) -
         except OperationFailed as failure:
             if missing(failure):
                 return
-            if busy not in str(failure) or time.monotonic() > deadline:
+            if not any(words in str(failure) for words in busy) or time.monotonic() > deadline:
                 raise
         time.sleep(0.5)
 

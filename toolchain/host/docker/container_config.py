@@ -75,7 +75,7 @@ def body(inputs: Properties) -> dict[str, Any]:
         ]
     _ports(inputs.get("ports", []), config, host)
     _volumes(inputs.get("volumes", []), config, host)
-    host["Mounts"] = [_mount(entry) for entry in inputs.get("mounts", [])]
+    host["Mounts"] = [mount(entry) for entry in inputs.get("mounts", [])]
     return {**config, "HostConfig": host, "NetworkingConfig": {}}
 
 
@@ -195,19 +195,20 @@ def _volumes(volumes: list[Properties], config: dict[str, Any], host: dict[str, 
             host.setdefault("Binds", []).append(f"{name}:{path}:{','.join(part for part in mode if part)}")
 
 
-def _mount(entry: Properties) -> dict[str, Any]:
-    mount: dict[str, Any] = {
+def mount(entry: Properties) -> dict[str, Any]:
+    """One entry of `mounts`, which containers and services have alike."""
+    found: dict[str, Any] = {
         "Type": entry["type"],
         "Target": entry["target"],
         "Source": entry.get("source", ""),
         "ReadOnly": entry.get("readOnly", False),
     }
     if entry["type"] == "bind" and "bindOptions" in entry:
-        mount["BindOptions"] = {"Propagation": entry["bindOptions"].get("propagation", "")}
+        found["BindOptions"] = {"Propagation": entry["bindOptions"].get("propagation", "")}
     if entry["type"] == "volume" and "volumeOptions" in entry:
         options = entry["volumeOptions"]
         driver = {"Name": options.get("driverName", ""), "Options": options.get("driverOptions", {})}
-        mount["VolumeOptions"] = {
+        found["VolumeOptions"] = {
             "NoCopy": options.get("noCopy", False),
             "Labels": labels_of(options.get("labels", [])),
             "DriverConfig": driver,
@@ -215,5 +216,5 @@ def _mount(entry: Properties) -> dict[str, Any]:
         }
     if entry["type"] == "tmpfs" and "tmpfsOptions" in entry:
         options = entry["tmpfsOptions"]
-        mount["TmpfsOptions"] = {"SizeBytes": options.get("sizeBytes", 0), "Mode": options.get("mode", 0)}
-    return mount
+        found["TmpfsOptions"] = {"SizeBytes": options.get("sizeBytes", 0), "Mode": options.get("mode", 0)}
+    return found

@@ -81,7 +81,9 @@ class Network(ResourceType):
 
     def delete(self, urn: str, identity: str, old: Properties) -> None:
         """Remove it once its last container has let go of it."""
-        remove_once_free(self._daemon, lambda api: api.remove_network(identity), "has active endpoints")
+        remove_once_free(
+            self._daemon, lambda api: api.remove_network(identity), "has active endpoints", "is in use by"
+        )
 
 
 def _ipam(full: Properties) -> dict[str, Any] | None:

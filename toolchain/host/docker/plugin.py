@@ -10,7 +10,7 @@ VERSION = "5.2.0"
 
 
 def main() -> None:
-    """Serve the four resource types that Hearth declares."""
+    """Serve the resource types that Hearth declares."""
     protos.load()
     from pulumi.runtime.proto import provider_pb2_grpc
 
@@ -18,6 +18,8 @@ def main() -> None:
     from toolchain.host.docker.container import Container
     from toolchain.host.docker.image import RemoteImage
     from toolchain.host.docker.network import Network
+    from toolchain.host.docker.secret import Secret
+    from toolchain.host.docker.service import Service
     from toolchain.host.docker.volume import Volume
     from toolchain.host.engine import EngineLog
     from toolchain.host.provider import Provider
@@ -29,6 +31,8 @@ def main() -> None:
         "docker:index/network:Network": Network(daemon),
         "docker:index/volume:Volume": Volume(daemon),
         "docker:index/remoteImage:RemoteImage": RemoteImage(daemon),
+        "docker:index/secret:Secret": Secret(daemon),
+        "docker:index/service:Service": Service(daemon),
     }
     # Secrets: the engine marks each output whose input of that name holds a secret, as with the official
     # plugin.

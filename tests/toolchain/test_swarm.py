@@ -1,0 +1,131 @@
+"""Swarm's resource types of the stand-in, through a real engine and a real swarm of one node."""
+
+import base64
+import time
+from collections.abc import Iterator
+
+import docker
+import pytest
+from support.swarm import one_node
+
+from tests.toolchain.stacks import Stack
+
+HEAD = "import pulumi\nimport pulumi_docker as docker\n"
+
+
+@pytest.fixture(scope="module")
+def swarm() -> Iterator[docker.DockerClient]:
+    """A client of its daemon."""
+    with one_node() as client:
+        yield client
+
+
+def program(name: str, image: str, text: str = "s3cr3t-text", memory: int = 32 << 20) -> str:
+    """A service with a limit and a secret, on an overlay."""
+    data = base64.b64encode(text.encode()).decode()
+    return f"""{HEAD}
+image = docker.RemoteImage("image", name={image!r}, keep_locally=True)
+network = docker.Network("network", name={name!r}, driver="overlay", attachable=True, internal=True)
+secret = docker.Secret("secret", data=pulumi.Output.secret({data!r}),
+    labels=[docker.SecretLabelArgs(label="a", value="b")])
+docker.Service("one", name={name!r}, labels=[docker.ServiceLabelArgs(label="a", value="b")],
+    mode=docker.ServiceModeArgs(replicated=docker.ServiceModeReplicatedArgs(replicas=1)),
+    update_config=docker.ServiceUpdateConfigArgs(order="stop-first", failure_action="rollback"),
+    endpoint_spec=docker.ServiceEndpointSpecArgs(mode="dnsrr"),
+    task_spec=docker.ServiceTaskSpecArgs(
+        networks_advanceds=[docker.ServiceTaskSpecNetworksAdvancedArgs(id=network.id, aliases=["one"])],
+        restart_policy=docker.ServiceTaskSpecRestartPolicyArgs(condition="any", delay="1s"),
+        log_driver=docker.ServiceTaskSpecLogDriverArgs(name="json-file", options={{"max-size": "1m"}}),
+        resources=docker.ServiceTaskSpecResourcesArgs(
+            limits=docker.ServiceTaskSpecResourcesLimitsArgs(memory_bytes={memory}, nano_cpus=500000000),
+            reservation=docker.ServiceTaskSpecResourcesReservationArgs(memory_bytes=16 << 20)),
+        container_spec=docker.ServiceTaskSpecContainerSpecArgs(
+            image=image.image_id, commands=["/bin/sh"], args=["-c", "exec sleep 600"], read_only=True,
+            env={{"A": "1"}}, user="1000:1000", cap_drops=["ALL"], stop_signal="SIGKILL",
+            stop_grace_period="1s",
+            mounts=[docker.ServiceTaskSpecContainerSpecMountArgs(type="tmpfs", target="/tmp",
+                tmpfs_options=docker.ServiceTaskSpecContainerSpecMountTmpfsOptionsArgs(mode=0o1777,
+                    size_bytes=1 << 20))],
+            secrets=[docker.ServiceTaskSpecContainerSpecSecretArgs(secret_id=secret.id,
+                secret_name=secret.name, file_name="/run/place/key", file_uid="1000", file_mode=0o400)],
+            healthcheck=docker.ServiceTaskSpecContainerSpecHealthcheckArgs(tests=["CMD", "cat",
+                "/run/place/key"], interval="1s", timeout="5s", retries=3))))
+"""
+
+
+def running(client: docker.DockerClient, name: str, memory: int) -> docker.models.containers.Container:
+    """The container of the task that has this limit."""
+    deadline = time.monotonic() + 40
+    while True:
+        for container in client.containers.list(filters={"label": f"com.docker.swarm.service.name={name}"}):
+            if container.attrs["HostConfig"]["Memory"] == memory and container.status == "running":
+                return container
+        assert time.monotonic() < deadline, [task["Status"] for task in client.api.tasks()]
+        time.sleep(0.2)
+
+
+def test_the_whole_of_a_service(swarm: docker.DockerClient, stack: Stack, name: str, image: str) -> None:
+    """Its task has the secret as a file; limits change in place; another secret is another one; all goes."""
+    stack.up(program(name, image))
+    task = running(swarm, name, 32 << 20)
+    shown = task.exec_run(["/bin/sh", "-c", "cat /run/place/key"])
+    assert shown.output == b"s3cr3t-text"
+    host = task.attrs["HostConfig"]
+    assert (host["NanoCpus"], host["ReadonlyRootfs"], host["CapDrop"]) == (500_000_000, True, ["ALL"])
+    assert stack.changes() == {}
+    stack.refresh()
+    assert stack.changes() == {}
+    assert "s3cr3t" not in stack.exported()
+    assert base64.b64encode(b"s3cr3t-text").decode() not in stack.exported()
+
+    stack.write(program(name, image, memory=48 << 20))
+    assert stack.changes() == {"update": 1}
+    stack.up()
+    running(swarm, name, 48 << 20)
+
+    stack.write(program(name, image, "another", memory=48 << 20))
+    assert stack.changes() == {"replace": 1, "update": 1}
+    stack.up()
+    deadline = time.monotonic() + 40
+    while running(swarm, name, 48 << 20).exec_run(["cat", "/run/place/key"]).output != b"another":
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert len(swarm.secrets.list(filters={"label": "a=b"})) == 1
+
+    stack.pulumi("destroy", "--yes", "--skip-preview")
+    assert swarm.services.list(filters={"name": name}) == []
+    assert swarm.secrets.list(filters={"label": "a=b"}) == []
+    assert swarm.networks.list(names=[name]) == []
+
+
+def test_a_limit_changed_by_hand_and_a_service_that_is_gone_are_shown(
+    swarm: docker.DockerClient, stack: Stack, name: str, image: str
+) -> None:
+    """By a refresh, and the next `up` puts them right."""
+    stack.up(program(name, image))
+    running(swarm, name, 32 << 20)
+    service = swarm.services.get(name)
+    template = service.attrs["Spec"]["TaskTemplate"]
+    template["Resources"]["Limits"]["MemoryBytes"] = 64 << 20
+    swarm.api.update_service(
+        service.id, service.version, task_template=template, name=name, mode=service.attrs["Spec"]["Mode"]
+    )
+    stack.refresh()
+    assert stack.changes() == {"update": 1}
+    stack.up()
+    assert (
+        swarm.services.get(name).attrs["Spec"]["TaskTemplate"]["Resources"]["Limits"]["MemoryBytes"]
+        == 32 << 20
+    )
+    service.remove()
+    stack.refresh()
+    assert stack.changes() == {"create": 1}
+    stack.pulumi("destroy", "--yes", "--skip-preview")
+
+
+def test_what_is_not_supported_is_refused_by_name(stack: Stack, name: str, image: str) -> None:
+    """Nothing is left out in silence."""
+    stack.write(program(name, image).replace("docker.Service(", "docker.Service(converge_config=docker."
+                "ServiceConvergeConfigArgs(), resource_name=").replace("ServiceConvergeConfigArgs()",
+                "ServiceConvergeConfigArgs(delay='1s')"))  # fmt: skip
+    assert "`convergeConfig` is not supported by this stand-in plugin" in stack.pulumi("preview", ok=False)
