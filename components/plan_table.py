@@ -21,7 +21,7 @@ def _ports(spec: ServiceSpec, containers: bool) -> str:
 
 
 def _program(spec: ServiceSpec, runtime: str) -> str:
-    if spec.package is None or runtime == "docker":
+    if spec.package is None or runtime in CONTAINERS:
         return spec.image.reference if spec.image else "-"
     program = spec.package.programs[0]
     return f"{runtime}: {spec.package.aliases.get(program, program)}"

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import pulumi
 
+from components import backup
 from components.catalog import entry_of
 from components.commands import call, command, document
 from components.config import StackConfig
@@ -83,6 +84,8 @@ class Platform(pulumi.ComponentResource):
 
     def _realise(self, plan: DeploymentPlan) -> None:
         first = self._runtime.prepare(self, plan.networks)
+        if self._config.backup:
+            backup.prepare(self._config.backup, self._runtime.stack, self._runtime, self, first)
         ready: dict[str, pulumi.Resource] = {}
         components = {service.name: service for service in self._services}
         for other in plan.external:

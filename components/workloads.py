@@ -138,6 +138,8 @@ class Workload:
                 programs=(self.python,),
                 apt=("python3",),
                 brew=("python@3.13",),
+                # A pyenv's python3 runs under no other name.
+                probe=(self.python, "--version"),
                 aliases={self.python: "python3"},
             )
         program = _own(self.context, settings.command[0])

@@ -18,6 +18,7 @@ VERBS = {
     "package": "host.packages.install",
     "ready": "host.containers.ready",
     "remove": "host.remove",
+    "schedule": "host.schedule",
     "secret": "host.vault",
     "secret-files": "host.secret_files",
     "source": "host.source",

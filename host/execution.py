@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import IO
 
 from host.accounts import Identity, current
 
@@ -40,8 +41,13 @@ def run(
     timeout: float,
     env: Mapping[str, str] | None = None,
     identity: Identity | None = None,
+    stdin: IO[bytes] | None = None,
+    stdout: IO[bytes] | None = None,
 ) -> Outcome:
-    """Run ``argv`` for at most ``timeout`` seconds with exactly ``env``; its process group ends with it."""
+    """Run ``argv`` for at most ``timeout`` seconds with exactly ``env``; its process group ends with it.
+
+    With an open file as ``stdout``, that gets the standard output, and ``Outcome.output`` the errors alone.
+    """
     who = identity or current()
     switch = {"user": who.uid, "group": who.gid, "extra_groups": []} if who.switch else {}
     try:
@@ -49,25 +55,25 @@ def run(
             list(argv),
             env=dict(env) if env is not None else None,
             cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stdin=stdin or subprocess.DEVNULL,
+            stdout=stdout or subprocess.PIPE,
+            stderr=subprocess.PIPE if stdout else subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_die_with_parent(),
+            preexec_fn=die_with_parent(),
             **switch,
         )
     except OSError as error:
         return Outcome(127, f"{argv[0]}: {error.strerror}")
     try:
-        output, _ = process.communicate(timeout=timeout)
+        streams = process.communicate(timeout=timeout)
         code: int | None = process.returncode
     except subprocess.TimeoutExpired as error:
-        output, code = error.output or b"", None
+        streams, code = (error.output, error.stderr), None
     finally:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    return Outcome(code, output.decode(errors="replace"))
+    return Outcome(code, (streams[1 if stdout else 0] or b"").decode(errors="replace"))
 
 
 def environment(path: str, extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -75,7 +81,7 @@ def environment(path: str, extra: Mapping[str, str] | None = None) -> dict[str, 
     return {"PATH": path, "LANG": "C.UTF-8", "HOME": "/", **(extra or {})}
 
 
-def _die_with_parent() -> Callable[[], object] | None:
+def die_with_parent() -> Callable[[], object] | None:
     """What a child calls before it becomes its program, so that a killed apply leaves no check or task."""
     if sys.platform != "linux":
         return None

@@ -28,12 +28,14 @@ class Resource:
     inputs: Mapping[str, Any]
 
 
-def _run(arguments: list[str], stack: str, shown: bool = False) -> subprocess.CompletedProcess[str]:
+def _run(
+    arguments: list[str], stack: str, shown: bool = False, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     argv = ["pulumi", "--non-interactive", *arguments, "--stack", stack]
     # What is shown is progress, and stdout is for results.
     streams = {"stdout": sys.stderr} if shown else {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     try:
-        return subprocess.run(argv, text=True, check=False, **streams)
+        return subprocess.run(argv, text=True, check=False, env=environment, **streams)
     except FileNotFoundError:
         raise Failure("pulumi: not found; run `make setup`, and start this command as ./hearth") from None
 
@@ -81,6 +83,19 @@ def resources(stack: str, *, secrets: bool = False) -> list[Resource]:
         for entry in state.get("deployment", {}).get("resources") or []
         if not entry.get("delete")
     ]
+
+
+def exported(stack: str) -> dict[str, Any] | None:
+    """The stack's state, its secrets encrypted; ``None`` for a stack that is not there."""
+    return _asked(["stack", "export"], stack)
+
+
+def elsewhere(arguments: list[str], stack: str, environment: Mapping[str, str]) -> None:
+    """Run Pulumi with a state of its own, as the environment says. Raises ``Failure`` with its reason."""
+    done = _run(arguments, stack, environment=environment)
+    if done.returncode:
+        # What fails on the machine is told in its output, with the resource that failed.
+        raise _failure(arguments, f"{done.stderr}\n{done.stdout}")
 
 
 def redeploy(stack: str) -> None:

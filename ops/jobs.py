@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from components.config import CONTAINERS
 from components.runtimes.docker_arguments import PLACES
 from components.schedules import RECORD
 from host import logs, managers, notes
@@ -90,16 +91,15 @@ def run(stack: str, name: str, within: float, progress: Callable[[str], None]) -
         raise Usage(
             f"{name}: has no schedule in stack {stack}; those that do: {', '.join(scheduled) or 'none'}"
         )
-    if plan.runtime != "docker":
+    if plan.runtime not in CONTAINERS:
         return _run(NativeJob(stacks.root(stack, stacks.configured(stack)), name), name, within, progress)
     with client.daemon() as daemon:
-        import docker
-
-        try:
-            container = daemon.containers.get(f"{stack}-{name}")
-        except docker.errors.NotFound:
-            raise Failure(f"{name}: it is not deployed; run `make up`") from None
-        return _run(ContainerJob(container), name, within, progress)
+        # In a swarm the container is its task's, with the same labels.
+        labels = [f"hearth.stack={stack}", f"hearth.service={name}"]
+        found = daemon.containers.list(filters={"label": labels})
+        if not found:
+            raise Failure(f"{name}: no container of it runs here; run `make up`")
+        return _run(ContainerJob(found[0]), name, within, progress)
 
 
 def _run(job: Job, name: str, within: float, progress: Callable[[str], None]) -> dict[str, Any]:

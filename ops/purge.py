@@ -15,7 +15,8 @@ from ops.errors import Failure
 _COMMON = ("supervisor", "watchdog", "packages", "bin", "secrets")
 # ``host`` takes one of these locks before it does anything in a service's directory.
 _MARKS = (".lock", ".secrets.lock")
-_TOLERATED = ("lost+found",)
+# The password of the backups is in the second; they are there to outlive a purge.
+_KEPT = ("lost+found", "backup")
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def read_root(path: Path) -> Root:
             common.append(entry.name)
         elif _is_directory(entry) and any((entry / mark).is_file() for mark in _MARKS):
             homes.append(entry.name)
-        elif entry.name not in _TOLERATED:
+        elif entry.name not in _KEPT:
             strangers.append(entry.name)
     if strangers:
         raise Failure(

@@ -53,14 +53,27 @@ def configured(stack: str) -> StackConfig:
 def planned(stack: str) -> DeploymentPlan:
     """What a deployment would run on this host. Raises ``ConfigurationError`` with every problem."""
     from components.config import load_stack_config
+
+    return planned_from(load_stack_config(values(stack)), stack)
+
+
+def planned_from(config: StackConfig, stack: str) -> DeploymentPlan:
+    """The plan of a stack that has no file. Raises ``ConfigurationError`` with every problem."""
     from components.plan import build_plan
     from components.replicas import listening
     from components.runtimes import runtime_for
     from host.facts import measure
 
-    config = load_stack_config(values(stack))
     facts = measure(listening(config), stack, config.data, containers=config.containers)
     return build_plan(config, facts, runtime_for(config, facts, stack), stack)
+
+
+def refuse_swarm(stack: str, config: StackConfig) -> None:
+    """Raise ``Failure`` for a stack whose containers may be on any machine."""
+    if config.runtime == "swarm":
+        raise Failure(
+            f"stack {stack}: under swarm this is not done yet; its containers may be on any machine"
+        )
 
 
 def root(stack: str, config: StackConfig) -> Path:

@@ -13,6 +13,7 @@ from components.context import Context
 from components.rendering import render
 from components.settings import ServiceSettings
 from components.spec import (
+    BackupPolicy,
     ConfigFile,
     HealthCheck,
     Image,
@@ -90,6 +91,8 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         networks=("monitoring", "egress") if settings.webhook else ("monitoring",),
         ports=(Port(name="http", number=settings.port, publish=settings.publish),),
         volumes=(Volume(name="data", path=context.places.data),),
+        # Silences; they are written when it stops.
+        backup=BackupPolicy(files=True),
         files=(
             ConfigFile(
                 path=context.path("alertmanager.yml"),

@@ -30,7 +30,7 @@ from components.spec import (
 from components.units import Bytes, PortNumber
 
 MIB = 1024**2
-IMAGE = Image(repository="grafana/alloy", tag="v1.11.3")
+IMAGE = Image(repository="grafana/alloy", tag="v1.14.0")
 PACKAGE = Package(
     programs=("alloy",),
     # Of Grafana's own repository, where the machine has it.
@@ -67,8 +67,8 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
                 f"--server.http.listen-addr={context.listen}:{settings.port}",
                 f"--storage.path={context.places.data}",
                 "--disable-reporting",
-                # Nobody changes it while it runs.
-                "--server.http.disable-support-bundle",
+                # It would hold all that Alloy knows, in plain text.
+                "--disable-support-bundle",
                 context.path("config.alloy"),
             ),
             env={"GOMEMLIMIT": str(settings.memory * 85 // 100)},

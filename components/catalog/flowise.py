@@ -30,7 +30,6 @@ from components.units import Bytes, PortNumber
 
 VERSION = "3.1.4"
 IMAGE = Image(repository="flowiseai/flowise", tag=VERSION)
-PACKAGE = Package(programs=("flowise", "node"), npm=(f"flowise@{VERSION}",), npm_scripts=("sqlite3",))
 
 
 class Settings(ApplicationSettings):
@@ -44,6 +43,15 @@ class Settings(ApplicationSettings):
     ] = "postgres"
     database_name: Annotated[Identifier, Field(description="Name of its database and role.")] = "flowise"
     url: Annotated[Url, Field(description="Url at which people reach it, with a slash at its end.")] = None
+
+
+def package(database: str) -> Package:
+    """Its program. Compiled is the driver of SQLite alone, and only for whom it drives."""
+    return Package(
+        programs=("flowise", "node"),
+        npm=(f"flowise@{VERSION}",),
+        npm_scripts=("sqlite3",) if database == "sqlite" else (),
+    )
 
 
 def requests(settings: Settings) -> Requests:
@@ -109,7 +117,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         type="flowise",
         description="Flowise",
         image=IMAGE,
-        package=PACKAGE,
+        package=package(settings.database),
         process=Process(argv=("flowise", "start"), env=env, stop_seconds=30),
         resources=Resources(memory=settings.memory, reservation=settings.reservation, cpus=settings.cpus),
         health=asked(f"http://127.0.0.1:{settings.port}/api/v1/ping", by="node", start_period=180),

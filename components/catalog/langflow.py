@@ -36,7 +36,7 @@ PACKAGE = Package(programs=("langflow",), venv=(f"langflow[postgresql]=={VERSION
 class Settings(ApplicationSettings):
     """Keys of a Langflow."""
 
-    memory: Annotated[Bytes, Field(ge=1024 * MIB, description="Hard memory limit.")] = 2048 * MIB
+    memory: Annotated[Bytes, Field(ge=1536 * MIB, description="Hard memory limit.")] = 2048 * MIB
     port: Annotated[PortNumber, Field(description="Port of its page and API.")] = 7860
     database: Annotated[
         Literal["postgres", "sqlite"], Field(description="Where flows and variables are kept.")
@@ -91,6 +91,8 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         "LANGFLOW_STORE": "false",
         "LANGFLOW_DO_NOT_TRACK": "true",
         "DO_NOT_TRACK": "true",
+        # It would ask for the prices of other people's models at its start.
+        "LITELLM_LOCAL_MODEL_COST_MAP": str(not settings.outbound),
     }
     models = context.neighbour("ollama", settings.ollama)
     if models:

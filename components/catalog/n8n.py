@@ -35,12 +35,6 @@ from components.units import Bytes, Count, PortNumber
 
 VERSION = "2.40.7"
 IMAGE = Image(repository="n8nio/n8n", tag=VERSION)
-PACKAGE = Package(
-    programs=("n8n", "node"),
-    npm=(f"n8n@{VERSION}",),
-    npm_scripts=("isolated-vm", "sqlite3"),
-    probe=("sh", "-c", f"n8n --version | grep -qx '{VERSION}'"),
-)
 
 
 class Settings(ApplicationSettings):
@@ -64,6 +58,16 @@ class Settings(ApplicationSettings):
     url: Annotated[Url, Field(description="Url at which people reach it, with a slash at its end.")] = None
     path: Annotated[str, Field(pattern=r"^/[a-z0-9-]+/$", description="Path on the front door.")] = "/n8n/"
     keep_days: Annotated[Count, Field(ge=1, description="Days that finished executions are kept.")] = 14
+
+
+def package(database: str) -> Package:
+    """Its program. Compiled is the driver of SQLite alone, and only for whom it drives."""
+    return Package(
+        programs=("n8n", "node"),
+        npm=(f"n8n@{VERSION}",),
+        npm_scripts=("sqlite3",) if database == "sqlite" else (),
+        probe=("sh", "-c", f"n8n --version | grep -qx '{VERSION}'"),
+    )
 
 
 def requests(settings: Settings) -> Requests:
@@ -183,7 +187,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         type="n8n",
         description="n8n",
         image=IMAGE,
-        package=PACKAGE,
+        package=package(settings.database),
         process=Process(argv=("n8n", "start"), env=env | defaults, stop_seconds=45),
         resources=Resources(memory=settings.memory, reservation=settings.reservation, cpus=settings.cpus),
         health=well(settings.port),

@@ -77,7 +77,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         type="n8n-worker",
         description="Worker of n8n",
         image=n8n.IMAGE,
-        package=n8n.PACKAGE,
+        package=n8n.package("postgres"),
         process=Process(
             argv=("n8n", "worker", f"--concurrency={settings.concurrency}"), env=env, stop_seconds=45
         ),

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from math import ceil
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from components.context import Context
 from components.rendering import render
@@ -28,10 +28,13 @@ from components.spec import (
     Security,
     ServiceSpec,
 )
-from components.units import Bytes, PortNumber
+from components.units import Bytes, PortNumber, format_bytes
 
 IMAGE = Image(repository="nginx", tag="1.28.0-bookworm")
 PACKAGE = Package(programs=("nginx",), apt=("nginx-light",), brew=("nginx",))
+
+# What nginx itself takes, with its buffers.
+_WITHOUT_CACHE = 16 * 1024**2
 
 
 def _address(text: str) -> str:
@@ -64,6 +67,24 @@ class Settings(ServiceSettings):
     basic_auth: Annotated[
         bool, Field(description="Ask for a password on every route, not only those that want one.")
     ] = False
+    cache: Annotated[
+        Bytes | None,
+        # It lies in memory where the root is read-only.
+        Field(
+            ge=1024**2,
+            le=48 * 1024**2,
+            description="Room for answers that their service lets be kept (Cache-Control); none if absent.",
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _cache_fits(self) -> Settings:
+        if self.cache is not None and self.cache + _WITHOUT_CACHE > self.memory:
+            raise ValueError(
+                f"cache {format_bytes(self.cache)} leaves less than {format_bytes(_WITHOUT_CACHE)} of memory "
+                f"{format_bytes(self.memory)}: raise memory, or lower cache"
+            )
+        return self
 
 
 def certificate(settings: Settings, service: str) -> SecretRef | None:

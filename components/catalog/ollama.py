@@ -14,6 +14,8 @@ from components.models import GIB, MIB, Footprint, declared, footprint
 from components.settings import ServiceSettings, Strict
 from components.signals import Panel
 from components.spec import (
+    BackupPolicy,
+    Capture,
     Client,
     HealthCheck,
     Image,
@@ -41,6 +43,20 @@ PACKAGE = Package(
 )
 # The server itself, without any model.
 _SERVER = 128 * MIB
+# Names and digests. The weights come from the hub again: they are large, and the same for everybody.
+MODELS = Capture(
+    name="models",
+    save=("sh", "-c", "ollama list | awk 'NR > 1 { print $1, $2 }' | sort"),
+    tally=("cat",),
+    load=(
+        "sh",
+        "-c",
+        "missing=0; while read -r name digest; do "
+        'ollama show "$name" >/dev/null 2>&1 </dev/null || ollama pull "$name" </dev/null || missing=1; '
+        "done; exit $missing",
+    ),
+    optional=True,
+)
 # Pulls the model only where it is missing, so that a hub out of reach does not matter later.
 _PULL = 'ollama show "$1" >/dev/null 2>&1 || ollama pull "$1"'
 
@@ -223,6 +239,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         networks=("backend", "egress"),
         ports=(Port(name="http", number=settings.port, publish=settings.publish),),
         volumes=(Volume(name="data", path=context.places.data),),
+        backup=BackupPolicy(captures=(MODELS,), replaces=False),
         tasks=_tasks(settings),
         notes=(
             *_held(settings),

@@ -32,7 +32,7 @@ from components.units import Bytes, PortNumber
 
 VERSION = "0.12.4"
 IMAGE = Image(repository="ghcr.io/open-webui/open-webui", tag=f"v{VERSION}")
-PACKAGE = Package(programs=("open-webui",), venv=(f"open-webui=={VERSION}",))
+PACKAGE = Package(programs=("open-webui",), venv=(f"open-webui[postgres]=={VERSION}",))
 
 
 class Settings(ApplicationSettings):

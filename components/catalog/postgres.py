@@ -13,6 +13,8 @@ from components.context import Context, Endpoint
 from components.rendering import render
 from components.settings import ServiceSettings, Strict
 from components.spec import (
+    BackupPolicy,
+    Capture,
     Client,
     ConfigFile,
     Database,
@@ -168,11 +170,38 @@ def package(version: int) -> Package:
     )
 
 
+_CLIENT = ("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", "postgres")
+_DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1"
+
+
+def _script(name: str, *arguments: str) -> tuple[str, ...]:
+    return ("sh", "-c", render(f"postgres/{name}.sh.j2"), name, *arguments)
+
+
+BACKUP = BackupPolicy(
+    captures=(
+        Capture(
+            name="globals.sql",
+            save=("pg_dumpall", "-U", "postgres", "--globals-only"),
+            tally=_script("tally_globals"),
+            load=_script("load_globals"),
+        ),
+        Capture(
+            # Whatever databases there are, not only those that were declared.
+            name="databases/{item}.dump",
+            each=(*_CLIENT, "-At", "-c", _DATABASES),
+            save=("pg_dump", "-U", "postgres", "--format=custom", "--dbname", "{item}"),
+            tally=_script("tally_database"),
+            load=_script("load_database", "{item}"),
+        ),
+    ),
+)
+
+
 def spec(settings: Settings, context: Context) -> ServiceSpec:
     """One PostgreSQL server, its roles and databases."""
     databases = context.databases()
     watch = next(iter(context.watches()), None)
-    client = ("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", "postgres")
 
     def file(name: str, **values: object) -> str:
         return render(f"postgres/{name}.j2", settings=settings, context=context, **values)
@@ -206,6 +235,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         networks=("data",),
         ports=(Port(name="postgres", number=settings.port, publish=settings.publish),),
         volumes=(Volume(name="data", path=context.places.data),),
+        backup=BACKUP,
         files=(
             ConfigFile(
                 path=context.path("postgresql.conf"),
@@ -223,7 +253,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         ),
         serves_databases=True,
         tasks=(
-            Task(name="roles and databases", argv=(*client, "-f", context.secret_path("roles.sql"))),
+            Task(name="roles and databases", argv=(*_CLIENT, "-f", context.secret_path("roles.sql"))),
         ),
         check=(
             "postgres", "-C", "max_connections",

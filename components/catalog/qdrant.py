@@ -117,7 +117,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
             http=f"http://127.0.0.1:{settings.port}/readyz",
         ),
         security=Security(uid=1000),
-        networks=("data", "monitoring"),
+        networks=("data",),
         ports=(
             Port(name="http", number=settings.port, publish=settings.publish),
             Port(name="grpc", number=settings.grpc_port, publish=settings.publish),

@@ -14,6 +14,8 @@ from components.rendering import render
 from components.settings import ServiceSettings, Strict
 from components.signals import QUEUE_KEY, Queue
 from components.spec import (
+    BackupPolicy,
+    Capture,
     Client,
     ConfigFile,
     HealthCheck,
@@ -103,6 +105,24 @@ def maxmemory(settings: Settings) -> int:
     return int(settings.memory * share)
 
 
+def backup(settings: Settings, context: Context) -> BackupPolicy:
+    """A snapshot that Redis makes itself.
+
+    With an append-only file it takes its data from there alone, and the base of one is such a snapshot:
+    https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/
+    """
+    save = render("redis/save.sh.j2", settings=settings, context=context)
+    appended = settings.persistence == "aof"
+    snapshot = Capture(
+        name="dump.rdb",
+        save=("sh", "-c", save),
+        tally=("sh", "-c", render("redis/tally.sh.j2")),
+        place="appendonlydir/appendonly.aof.1.base.rdb" if appended else "dump.rdb",
+    )
+    manifest = {"appendonlydir/appendonly.aof.manifest": "file appendonly.aof.1.base.rdb seq 1 type b\n"}
+    return BackupPolicy(captures=(snapshot,), beside=manifest if appended else {})
+
+
 def spec(settings: Settings, context: Context) -> ServiceSpec:
     """One Redis server with an ACL file, its limit and its persistence."""
     password = SecretRef(name=context.service)
@@ -140,6 +160,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         networks=("data",),
         ports=(Port(name="redis", number=settings.port, publish=settings.publish),),
         volumes=(Volume(name="data", path=context.places.data),),
+        backup=backup(settings, context),
         files=(
             ConfigFile(path=context.path("redis.conf"), content=configuration),
             ConfigFile(

@@ -33,6 +33,10 @@ class Capability(Enum):
     NO_NEW_PRIVILEGES = "a ban on new privileges"
 
 
+class UnwritableError(ValueError):
+    """Text that a manager's configuration has no way to carry."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stack:
     """The stack that a runtime serves."""
@@ -52,6 +56,9 @@ class Runtime(Protocol):
     """One way to run services. All but ``prepare`` and ``realise`` are pure."""
 
     name: str
+    scope: str
+    """Whose manager runs things on this host: ``user`` or ``system``."""
+    stack: Stack
     capabilities: frozenset[Capability]
     watched: frozenset[Capability]
     """What is not enforced, and restarts a service that stays above it."""

@@ -7,9 +7,7 @@ is checked in a throw-away container before the old one stops, and the daemon ma
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import pulumi
@@ -26,15 +24,21 @@ from components.runtimes.docker_arguments import (
     NO_NEW_PRIVILEGES,
     PLACES,
     container_arguments,
-    extra_hosts,
-    health_test,
-    in_image,
     label_list,
     labels,
-    tmpfs,
+)
+from components.runtimes.docker_volumes import (
+    check_document,
+    config_files,
+    config_labels,
+    config_volume,
+    gate,
+    mounts,
+    secrets_document,
+    source_document,
 )
 from components.secrets import SecretStore
-from components.spec import HostMount, ServiceSpec, Source
+from components.spec import HostMount, ServiceSpec
 
 # The others lead nowhere but to the services on them.
 _OUTSIDE = frozenset({"frontend", "egress"})
@@ -43,51 +47,11 @@ _LOGS = HostMount(source="/var/lib/docker/containers", path="/host/containers")
 _PROC = HostMount(source="/proc", path="/host/proc")
 
 
-def config_files(spec: ServiceSpec) -> list[dict[str, str]]:
-    """Files without secrets, relative to the configuration volume. Pure."""
-    return [
-        {
-            "path": file.path.removeprefix(f"{PLACES.config}/"),
-            "content": file.content,
-            "mode": "0500" if file.executable else "0400",
-        }
-        for file in spec.files
-        if not file.secrets
-    ]
-
-
-def config_volume(stack: str, spec: ServiceSpec) -> str:
-    """Name of the volume for exactly this configuration. Pure."""
-    content = document({"files": config_files(spec), "uid": spec.security.uid})
-    return f"{stack}-{spec.name}-config-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
-
-
-def config_labels(stack: str, spec: ServiceSpec) -> dict[str, str]:
-    """By which the configuration volumes of a service are found again. Pure."""
-    return labels(stack, spec.name, role="config")
-
-
-def source_volume(stack: str, service: str, source: Source) -> str:
-    """Name of the volume for exactly this content of a directory. Pure."""
-    return f"{stack}-{service}-source-{source.digest}"
-
-
-def mounts(stack: str, spec: ServiceSpec) -> dict[str, tuple[str, bool]]:
-    """Volume name to (path in the container, read-only). Pure."""
-    found = {f"{stack}-{v.of or spec.name}-{v.name}": (v.path, False) for v in spec.volumes}
-    if config_files(spec):
-        found[config_volume(stack, spec)] = (PLACES.config, True)
-    if spec.source:
-        found[source_volume(stack, spec.name, spec.source)] = (spec.source.path, True)
-    if spec.secrets:
-        found[f"{stack}-{spec.name}-secrets"] = (PLACES.secrets, True)
-    return found
-
-
 class DockerRuntime:
     """Runs every service as a container."""
 
     name = "docker"
+    scope = "user"
     capabilities = frozenset(Capability) - {Capability.PROCESS_LIMIT}
     watched: frozenset[Capability] = frozenset()
     remarks: tuple[str, ...] = ()
@@ -207,22 +171,8 @@ class DockerRuntime:
         volume = self._volume(spec, "secrets-volume", name, parent)
 
         def text(resolved: Mapping[str, Any]) -> str:
-            return document(
-                {
-                    "image": resolved["image"],
-                    "volume": name,
-                    "owner": labels(self.stack.name, spec.name),
-                    "uid": spec.security.uid,
-                    "files": [
-                        {
-                            "path": path.removeprefix(f"{PLACES.secrets}/"),
-                            "content": content,
-                            "mode": "0400",
-                        }
-                        for path, content in sorted(resolved["contents"].items())
-                    ],
-                }
-            )
+            values = secrets_document(self.stack.name, spec, resolved["contents"])
+            return document({**values, "image": resolved["image"]})
 
         delivered = command(
             f"{spec.name}-secrets",
@@ -240,13 +190,7 @@ class DockerRuntime:
         """The volume with the owner's directory; earlier ones go with earlier configurations."""
         if spec.source is None:
             return []
-        values = {
-            **asdict(spec.source),
-            "volume": source_volume(self.stack.name, spec.name, spec.source),
-            "owner": labels(self.stack.name, spec.name),
-            "labels": config_labels(self.stack.name, spec),
-            "uid": spec.security.uid,
-        }
+        values = source_document(self.stack.name, spec, spec.source)
         return [
             command(
                 f"{spec.name}-source",
@@ -291,18 +235,7 @@ class DockerRuntime:
                 for volume in spec.volumes
                 if volume.of is None
             ],
-            "check": {
-                "argv": list(spec.check),
-                "networks": [f"{stack}-{network}" for network in spec.networks],
-                "mounts": {name: path for name, (path, _) in mounts(stack, spec).items()},
-                "env": dict(spec.process.env),
-                "tmpfs": tmpfs(spec),
-                "user": spec.security.uid,
-                "hosts": extra_hosts(spec),
-                "security": self._security,
-            }
-            if self._checks(spec)
-            else None,
+            "check": check_document(stack, spec, self._security) if self._checks(spec) else None,
         }
         written = command(
             f"{spec.name}-files",
@@ -344,20 +277,13 @@ class DockerRuntime:
                 replace_on_changes=["healthcheck", "tmpfs"],
             ),
         )
-        gate = {
-            "container": f"{self.stack.name}-{spec.name}",
-            "service": spec.name,
-            "health": {**asdict(spec.health), "test": health_test(spec)},
-            "prune": {"stack": self.stack.name, "keep": config_volume(self.stack.name, spec)},
-            "tasks": [{**asdict(task), "argv": in_image(spec, task.argv)} for task in spec.tasks],
-        }
         return command(
             # Not the name that native runtimes use: a stack that leaves them has their command deleted,
             # which stops the process, where one of the same name would only be updated.
             f"{spec.name}-ready",
             parent=parent,
             create=call("ready"),
-            stdin=document(gate),
+            stdin=document(gate(self.stack.name, spec)),
             # A new container is a new start, so the gate asks again.
             generation=container.id,
             after=[container],

@@ -17,7 +17,7 @@ from components.config import StackConfig
 from components.context import Endpoint, Figures, Logs, Places, Processes
 from components.errors import Problem
 from components.facts import HostFacts
-from components.runtimes.base import FIGURES, Capability, Stack
+from components.runtimes.base import FIGURES, Capability, Stack, UnwritableError
 from components.schedules import Keeper, kept
 from components.secrets import SecretStore
 from components.spec import HostMount, Package, ServiceSpec
@@ -29,13 +29,7 @@ _NAME = "[a-z][a-z0-9-]*"
 
 
 def _places(base: str) -> Places:
-    return Places(
-        config=f"{base}/config",
-        secrets=f"{base}/secrets",
-        data=f"{base}/data",
-        run=f"{base}/run",
-        source=f"{base}/source",
-    )
+    return Places(**{name: f"{base}/{name}" for name in ("config", "secrets", "data", "run", "source")})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +177,7 @@ class NativeRuntime:
         self.stack = stack
         self.units = units
         self.name = units.name
+        self.scope = units.scope
         self.capabilities = units.capabilities
         self.watched = units.watched
         self.remarks = units.remarks
@@ -222,8 +217,15 @@ class NativeRuntime:
         return Processes(patterns=(own, f"{root}/bin/(?P<service>[^ ]+)"))
 
     def refusals(self, config: StackConfig, facts: HostFacts, specs: Sequence[ServiceSpec]) -> list[Problem]:
-        """None."""
-        return []
+        """Words and variables of an owner's program that the manager cannot be given."""
+        found = {}
+        for spec in specs:
+            try:
+                if spec.package is not None:
+                    self.units.render(self.service(spec))
+            except UnwritableError as error:
+                found[spec.declared] = f"{error}; write it otherwise, or choose another runtime"
+        return [Problem(f"hearth:services.{name}", message) for name, message in found.items()]
 
     def prepare(self, parent: pulumi.Resource, networks: Sequence[str]) -> list[pulumi.Resource]:
         """The supervisor, where the host has none of its own."""

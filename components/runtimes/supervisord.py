@@ -13,7 +13,7 @@ import pulumi
 
 from components.commands import call, command
 from components.context import Logs
-from components.runtimes.base import Capability, Stack
+from components.runtimes.base import Capability, Stack, UnwritableError
 from components.runtimes.native import NativeService, log_files
 
 _LOG_BYTES = 10 * 1024**2
@@ -23,10 +23,6 @@ _LOG_COPIES = 3
 def _escaped(text: str) -> str:
     # supervisord expands %(name)s everywhere in its configuration.
     return text.replace("%", "%%")
-
-
-class UnwritableError(ValueError):
-    """Text that supervisord's configuration has no way to carry."""
 
 
 def _written(text: str) -> str:

@@ -24,7 +24,7 @@ from components.errors import Problem
 from components.external import GATEWAY
 from components.facts import HostFacts
 from components.runtimes.base import Capability
-from components.runtimes.docker import DockerRuntime, config_volume, mounts
+from components.runtimes.docker import DockerRuntime
 from components.runtimes.docker_arguments import (
     LOG_DRIVER,
     LOG_OPTIONS,
@@ -37,6 +37,7 @@ from components.runtimes.docker_arguments import (
     label_list,
     labels,
 )
+from components.runtimes.docker_volumes import config_volume, mounts
 from components.secrets import SecretStore
 from components.spec import Port, ServiceSpec
 
@@ -127,7 +128,8 @@ class SwarmRuntime(DockerRuntime):
         delivered = self._swarm_secrets(spec, parent, secrets)
         # A key that is made after its data's volume would be taken for a lost one.
         keys = [secrets.made(ref) for ref in spec.secrets if ref.guards]
-        written = self._files(spec, image, parent, after, keys) + self._source(spec, image, parent)
+        copied = self._source(spec, image, parent)
+        written = copied + self._files(spec, image, parent, [*after, *copied], keys)
         name = f"{self.stack.name}-{spec.name}"
         service = docker.Service(
             f"{spec.name}-service",

@@ -150,7 +150,8 @@ class SystemdUnits:
         lines = _PROCESS | _FILES
         # Bound, not only writable: so they are there, too, when the data is below a home or /var/tmp.
         lines["BindPaths"] = _path(service.directory)
-        lines["BindReadOnlyPaths"] = (_path(f"-{root}/bin"), _path(f"-{root}/packages"))
+        seen = (f"{root}/bin", f"{root}/packages", *spec.reads)
+        lines["BindReadOnlyPaths"] = tuple(_path(f"-{path}") for path in seen)
         if not spec.security.executable_memory:
             lines["MemoryDenyWriteExecute"] = "yes"
         if self.scope == "user":

@@ -40,6 +40,14 @@ def who():
     return jsonify(port=os.environ["PORT"], process=os.getpid(), visits=cache.incr("api:visits"))
 
 
+@app.get("/motto")
+def motto():
+    answer = jsonify(motto=cache.incr("api:mottos"))
+    # The front door may give it to others for a minute.
+    answer.cache_control.max_age = 60
+    return answer
+
+
 @app.route("/notes", methods=["GET", "POST"])
 def notes():
     if not os.environ.get("DATABASE_URL"):

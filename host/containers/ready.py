@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> str:
         if document.get("swarm"):
             container = swarm.wait(daemon, document["service"], document["swarm"], health)
         else:
-            container = _wait(daemon, document["service"], document["container"], health)
+            container = wait(daemon, document["service"], document["container"], health)
         failed = tasks.run(container, document["service"], document.get("tasks") or ())
         if document.get("prune"):
             config_volumes.prune(daemon, service=document["service"], **document["prune"])
@@ -37,8 +37,8 @@ def main(arguments: list[str]) -> str:
     )
 
 
-def _wait(daemon: Any, service: str, name: str, health: Mapping[str, Any]) -> Any:
-    """The healthy container. Raises ``HostError`` as soon as it is clear that it will not be."""
+def wait(daemon: Any, service: str, name: str, health: Mapping[str, Any]) -> Any:
+    """The healthy container called ``name``. Raises ``HostError`` once it is clear that it will not be."""
     import docker
 
     interval = health.get("interval", 5)

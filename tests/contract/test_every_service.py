@@ -15,6 +15,9 @@ from support.stacks import RUNTIMES, STACK, everything, facts, kinds, plan, reco
 from components.catalog import entries
 from components.config import CONTAINERS
 from components.spec import ServiceSpec
+from toolchain.host.docker.inputs import complete, problems
+from toolchain.host.docker.schema_swarm import SECRET, SERVICE
+from toolchain.host.docker.service_config import arguments
 
 KINDS = sorted(entries())
 # No formula of Homebrew's is known to bring them: on a Mac their programs must be there already.
@@ -88,6 +91,24 @@ def test_no_resource_is_without_a_parent(runtime: str) -> None:
     (platform,) = found.of_type("hearth:platform:Platform")
     for resource in found:
         assert resource is platform or platform.urn in found.ancestors(resource), resource.urn
+
+
+@on(RUNTIMES)
+def test_what_a_backup_captures_can_be_brought_back(service: str, runtime: str) -> None:
+    spec = planned(runtime)[service]
+    if spec.backup is None:
+        return
+    assert len(spec.volumes) == 1, "one data directory is set aside"
+    assert spec.backup.captures or spec.backup.files
+    names = [capture.name for capture in spec.backup.captures]
+    assert len(set(names)) == len(names)
+    for capture in spec.backup.captures:
+        assert bool(capture.load) is not bool(capture.place)
+        assert capture.save and capture.tally
+        assert ("{item}" in capture.name) is bool(capture.each)
+        assert not capture.place or spec.backup.replaces, "placed into an empty directory"
+        words = " ".join((*capture.save, *capture.each, *capture.tally, *capture.load))
+        assert "@@" not in words, "a secret is read from its file"
 
 
 @on(RUNTIMES)
@@ -331,6 +352,30 @@ def test_data_behind_a_password_is_on_internal_networks_alone(service: str) -> N
 
 def task(service: str) -> dict[str, Any]:
     return recorded("swarm").named(f"{service}-service", "docker:index/service:Service").inputs["taskSpec"]
+
+
+def whole(value: Any) -> Any:
+    """``value`` with the whole numbers that the plugin makes of what comes over the wire."""
+    if isinstance(value, dict):
+        return {key: whole(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+@every_service
+def test_the_stand_in_of_the_plugin_knows_all_that_a_task_is_told(service: str) -> None:
+    for found in recorded("swarm").below(component("swarm", service)):
+        fields = {"docker:index/service:Service": SERVICE, "docker:index/secret:Secret": SECRET}.get(
+            found.type
+        )
+        assert fields is None or problems(whole(found.inputs), fields) == {}, found.name
+    made = recorded("swarm").named(f"{service}-service", "docker:index/service:Service").inputs
+    spec, asked = planned("swarm")[service], arguments(complete(whole(made), SERVICE))
+    inside = asked["task_template"]["ContainerSpec"]
+    assert asked["name"] == f"{STACK}-{service}"
+    assert sorted(inside["Env"]) == sorted(f"{key}={value}" for key, value in spec.process.env.items())
+    assert asked["task_template"]["Resources"]["Limits"]["MemoryBytes"] == spec.resources.memory
 
 
 @every_service

@@ -99,7 +99,8 @@ def test_the_plan_says_what_no_kernel_enforces(stack: Workbench) -> None:
 def test_programs_come_from_homebrew(stack: Workbench) -> None:
     for service in PORTS:
         record = json.loads((stack.root / "packages" / f"{service}.json").read_text())
-        assert record["result"].endswith(" from brew"), record
+        # The system's own Python is good enough for a program of the owner's.
+        assert record["result"].endswith(" from brew") is (service != "gardener"), record
 
 
 def test_every_service_is_an_agent_that_runs(stack: Workbench, domain: Domain) -> None:

@@ -81,10 +81,14 @@ class Workbench:
         values = {f"hearth:{key}": value for key, value in config.items()}
         path.write_text(yaml.safe_dump({**kept, "config": values}))
 
+    def words(self, *command: str) -> list[str]:
+        """``command`` as it is called with the toolchain's environment."""
+        return [*self.within, sys.executable, "-m", "toolchain", "run", "--", *command]
+
     def run(self, *command: str, check: bool = True, timeout: float = 600) -> Finished:
         """Run ``command`` here with the toolchain's environment."""
         done = subprocess.run(
-            [*self.within, sys.executable, "-m", "toolchain", "run", "--", *command],
+            self.words(*command),
             cwd=self.directory,
             env=self.environment,
             stdin=subprocess.DEVNULL,

@@ -18,6 +18,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "password": {"basic-auth": True},
     "both": {"tls": "self-signed", "basic-auth": True, "address": "0.0.0.0", "cpus": 2},
     "six": {"address": "::1"},
+    "cache": {"cache": "8MiB"},
 }
 
 

@@ -40,7 +40,8 @@ def variables(client: httpx.Client) -> dict[str, dict]:
 
 def test_it_knows_every_variable_that_it_is_given(langflow: httpx.Client, stack: Applications) -> None:
     installed = modules(stack, "langflow")
-    found = unknown(stack, "langflow", installed / "lfx", installed / "langflow", prefix="LANGFLOW_")
+    sources = (installed / name for name in ("lfx", "langflow", "litellm/litellm_core_utils"))
+    found = unknown(stack, "langflow", *sources, prefix="LANGFLOW_")
     assert found == set()
 
 
@@ -64,7 +65,7 @@ def test_the_address_of_ollama_is_a_variable(langflow: httpx.Client, stack: Appl
 def test_a_variable_is_encrypted_and_still_readable_after_a_restart(
     langflow: httpx.Client, stack: Applications
 ) -> None:
-    variable = {"name": "token", "value": CANARY, "type": "Credential"}
+    variable = {"name": "token", "value": CANARY, "type": "Credential", "default_fields": []}
     langflow.post("variables/", json=variable).raise_for_status()
     ((stored,),) = rows(stack, "langflow", "SELECT value FROM variable WHERE name = 'token'")
     assert stored and CANARY not in stored

@@ -110,3 +110,11 @@ def test_a_pulumi_that_fails_lets_nothing_be_deleted(project, root, hearth):
     assert result.status == 1
     assert "pulumi stack export: passphrase must be set" in result.err
     assert (root / "redis" / "data").exists()
+
+
+def test_the_password_of_backups_outlives_a_purge(root, hearth):
+    password = root / "backup" / "secrets" / "backup.repository"
+    password.parent.mkdir(parents=True)
+    password.write_text("sesame")
+    assert hearth("purge", "--all", "--yes").status == 0
+    assert [path.name for path in root.iterdir()] == ["backup"] and password.read_text() == "sesame"

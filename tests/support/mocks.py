@@ -161,6 +161,8 @@ class Answers(mocks.Mocks):
             outputs["stdout"] = self._secrets(args.name) if made else f"{args.name}: done\n"
         if args.typ == "docker:index/remoteImage:RemoteImage":
             outputs["imageId"] = f"sha256:{args.name}"
+        if args.typ == "docker:index/secret:Secret":
+            outputs.setdefault("name", f"{args.name}-0a1b2c3")
         return f"{args.name}-id", outputs
 
 

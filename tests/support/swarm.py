@@ -20,3 +20,6 @@ def one_node() -> Iterator[docker.DockerClient]:
     finally:
         if own:
             client.swarm.leave(force=True)
+            # It outlives the swarm that it was made for.
+            for bridge in client.networks.list(names=["docker_gwbridge"]):
+                bridge.remove()

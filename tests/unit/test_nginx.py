@@ -190,3 +190,20 @@ def test_it_writes_nowhere_but_in_its_run_directory() -> None:
     written = re.findall(r"^\s*(?:\w+_temp_path|pid) (\S+);", configuration(spec), re.MULTILINE)
     assert len(written) == 6
     assert {path.rpartition("/")[0] for path in written} == {"/run/hearth"}
+
+
+def test_answers_are_kept_where_room_is_given_and_never_a_stream_or_a_guarded_one(routed: Any) -> None:
+    others = routed(
+        Route(prefix="/plain/"), Route(prefix="/stream/", stream=True), Route(prefix="/own/", basic_auth=True)
+    )
+    spec = nginx(others=others, cache="8MiB")
+    assert "max_size=8388608" in configuration(spec)
+    assert "proxy_cache answers;" in location(spec, "/plain/")
+    assert "proxy_cache" not in location(spec, "/stream/") + location(spec, "/own/")
+    assert "proxy_cache" not in configuration(nginx(others=others))
+    assert "proxy_cache answers;" not in configuration(nginx(others=others, cache="8MiB", basic_auth=True))
+
+
+def test_a_cache_that_its_memory_does_not_hold_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="raise memory, or lower cache"):
+        nginx(memory="24MiB", cache="16MiB")

@@ -271,6 +271,11 @@ def test_a_site_of_many_pages_says_what_is_not_there() -> None:
         ("supervisord", {"directory": "a", "route": "/x/"}, "route needs a port"),
         ("supervisord", {"command": ["a"], "arguments": ["b"]}, "write arguments into command"),
         ("supervisord", {"command": ["a"], "requirements": "r.txt"}, "requirements are a file in directory"),
+        (
+            "supervisord",
+            {"directory": "a", "env": {"KEY": "two\nlines"}},
+            "cannot be given control characters",
+        ),
         ("supervisord", {"directory": "a", "secrets": {"KEY": "../x"}}, r"secrets\.KEY"),
     ],
 )

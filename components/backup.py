@@ -1,0 +1,58 @@
+"""What backups need on the machine: the program that keeps them, and the password that they are under."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import PurePosixPath
+
+import pulumi
+
+from components.commands import call, command, document
+from components.config import BackupSettings
+from components.runtimes.base import Runtime, Stack
+from components.secrets import SecretStore
+from components.spec import Package, SecretRef
+
+DIRECTORY = "backup"
+"""Below the stack's root; a purge leaves it, for without the password no backup can be read."""
+PASSWORD = SecretRef(name="backup.repository")
+# https://restic.readthedocs.io: encrypted, deduplicated, every file named by its hash.
+PACKAGE = Package(programs=("restic",), apt=("restic",), brew=("restic",))
+
+
+def repository(settings: BackupSettings, root: str, stack: str) -> str:
+    """Directory of the stack's backups."""
+    return settings.repository or str(PurePosixPath(root).parent / "backups" / stack)
+
+
+def password_file(root: str) -> str:
+    """Where the password of the repository lies."""
+    return f"{root}/{DIRECTORY}/secrets/{PASSWORD.name}"
+
+
+def prepare(
+    settings: BackupSettings,
+    stack: Stack,
+    runtime: Runtime,
+    parent: pulumi.Resource,
+    after: Sequence[pulumi.Resource],
+) -> None:
+    """Have the program there, the password made, and the time kept."""
+    root = stack.root
+    package = command(
+        "backup-package",
+        parent=parent,
+        create=call("package"),
+        stdin=document({"root": root, "name": DIRECTORY, **asdict(PACKAGE)}),
+    )
+    SecretStore(f"{root}/{DIRECTORY}", parent).value(PASSWORD)
+    if settings.schedule:
+        words, scope = (root, runtime.name, stack.name), ("--scope", runtime.scope)
+        command(
+            "backup-schedule",
+            parent=parent,
+            create=call("schedule", "start", *words, settings.schedule, *scope),
+            delete=call("schedule", "stop", *words, *scope),
+            after=[package, *after],
+        )

@@ -1,0 +1,176 @@
+"""A service that runs in a container."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from components.runtimes.docker_volumes import gate
+from host.containers import ready, streams
+from host.containers import tasks as container_tasks
+from host.errors import HostError
+from ops.errors import Failure
+
+if TYPE_CHECKING:
+    from components.spec import ServiceSpec
+
+_DATA = "/hearth/data"
+# Moving aside ends with a rename, and putting back begins with one: half-way, it is known which way it went.
+_ASIDE = """
+set -eu; cd "$1"; rm -rf .hearth-gone; mkdir -p .hearth-moving
+for entry in * .[!.]*; do
+    case "$entry" in .hearth-*) continue ;; esac
+    [ ! -e "$entry" ] && [ ! -L "$entry" ] || mv "$entry" .hearth-moving/
+done
+mv .hearth-moving .hearth-before
+"""
+_PUT_BACK = """
+set -eu; cd "$1"
+if [ -d .hearth-before ]; then
+    find . -mindepth 1 -maxdepth 1 ! -name .hearth-before -exec rm -rf {} +
+    mv .hearth-before .hearth-moving
+fi
+[ -d .hearth-moving ] || exit 0
+find .hearth-moving -mindepth 1 -maxdepth 1 -exec mv {} . \\;
+rmdir .hearth-moving
+"""
+_DROP = 'set -eu; cd "$1"; mv .hearth-before .hearth-gone; rm -rf .hearth-gone'
+
+
+class ContainerSite:
+    """The container and the data volume of a service; the daemon may be on another machine."""
+
+    def __init__(self, daemon: Any, stack: str, spec: ServiceSpec, note: Path) -> None:
+        import docker
+
+        self.spec = spec
+        self._daemon = daemon
+        self.note = note
+        self._gate = gate(stack, spec)
+        self._volume = f"{stack}-{spec.name}-{spec.volumes[0].name}" if spec.volumes else None
+        try:
+            self._container = daemon.containers.get(self._gate["container"])
+        except docker.errors.NotFound:
+            raise Failure(f"{spec.name}: is not deployed here; deploy it with `pulumi up`") from None
+
+    def require_running(self) -> None:
+        """See ``Site``."""
+        self._container.reload()
+        if self._container.status != "running":
+            raise Failure(f"{self.spec.name}: does not run (its container is {self._container.status})")
+
+    def save(self, argv: Sequence[str], target: Path) -> None:
+        """See ``Site``."""
+        with target.open("wb") as output:
+            self._must(argv, streams.execute(self._container, argv, stdout=output))
+
+    def load(self, argv: Sequence[str], source: Path) -> None:
+        """See ``Site``."""
+        with source.open("rb") as file:
+            self._must(argv, streams.execute(self._container, argv, stdin=file))
+
+    def apart(self, argv: Sequence[str], source: Path, target: Path) -> None:
+        """See ``Site``."""
+        with source.open("rb") as file, target.open("wb") as output:
+            self._must(argv, self._helper(argv, stdin=file, stdout=output))
+
+    def stop(self) -> None:
+        """See ``Site``."""
+        self.note.touch()
+        self._container.stop(timeout=self.spec.process.stop_seconds)
+
+    def start(self) -> None:
+        """See ``Site``."""
+        self._container.start()
+        ready.wait(self._daemon, self.spec.name, self._gate["container"], self._gate["health"])
+        self.tasks()
+
+    def tasks(self) -> None:
+        """See ``Site``."""
+        container_tasks.run(self._container, self.spec.name, self._gate["tasks"])
+
+    def read_data(self, target: Path) -> None:
+        """See ``Site``."""
+        chunks, _ = self._container.get_archive(self.spec.volumes[0].path)
+        with target.open("wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+
+    def write_data(self, source: Path) -> None:
+        """See ``Site``."""
+        renamed = source.with_name("renamed.tar")
+        with tarfile.open(source) as stored, tarfile.open(renamed, "w") as archive:
+            for member in stored:
+                # Without the one directory that all are below.
+                rest = member.name.partition("/")[2]
+                if not rest:
+                    continue
+                inside = member.replace(name=rest, deep=False)
+                if inside.islnk():
+                    inside.linkname = inside.linkname.partition("/")[2]
+                inside.uid = inside.gid = self.spec.security.uid
+                inside.uname = inside.gname = ""
+                archive.addfile(inside, stored.extractfile(member) if member.isfile() else None)
+        with renamed.open("rb") as file:
+            self._container.put_archive(self.spec.volumes[0].path, file)
+        renamed.unlink()
+
+    def place(self, files: Mapping[str, Path]) -> None:
+        """See ``Site``."""
+        packed = next(iter(files.values())).with_name("placed.tar")
+        with tarfile.open(packed, "w") as archive:
+            for folder in sorted({str(parent) for name in files for parent in Path(name).parents} - {"."}):
+                archive.addfile(self._header(folder, 0o700, tarfile.DIRTYPE))
+            for name, source in files.items():
+                header = self._header(name, 0o600, tarfile.REGTYPE)
+                header.size = source.stat().st_size
+                with source.open("rb") as file:
+                    archive.addfile(header, file)
+        with packed.open("rb") as file:
+            self._container.put_archive(self.spec.volumes[0].path, file)
+        packed.unlink()
+
+    def aside(self) -> None:
+        """See ``Site``."""
+        self._script(_ASIDE)
+
+    def put_back(self) -> None:
+        """See ``Site``."""
+        if self._volume:
+            self._script(_PUT_BACK)
+
+    def drop(self) -> None:
+        """See ``Site``."""
+        self._script(_DROP)
+
+    def _header(self, name: str, mode: int, kind: bytes) -> tarfile.TarInfo:
+        header = tarfile.TarInfo(name)
+        header.type, header.mode = kind, mode
+        header.uid = header.gid = self.spec.security.uid
+        return header
+
+    def _script(self, text: str) -> None:
+        argv = ["sh", "-c", text, "data", _DATA]
+        self._must(argv, self._helper(argv))
+
+    def _helper(
+        self, argv: Sequence[str], *, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None
+    ) -> streams.Outcome:
+        return streams.apart(
+            self._daemon,
+            self._container.attrs["Image"],
+            argv,
+            purpose=f"backup-{self._gate['container']}",
+            user=self.spec.security.uid,
+            memory=self.spec.resources.memory,
+            # What only reads a file of ours sees nothing of the service's data.
+            volumes={self._volume: _DATA} if self._volume and stdin is None else None,
+            stdin=stdin,
+            stdout=stdout,
+        )
+
+    def _must(self, argv: Sequence[str], outcome: streams.Outcome) -> None:
+        if not outcome.ok:
+            raise HostError(f"{self.spec.name}: {argv[0]}: {outcome.why(lines=5)}")

@@ -1,0 +1,58 @@
+"""The proof that a backup can be restored: done, beside what runs, and compared."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ops.backup import bring_back, own, reading, record, scratch, sites
+from ops.backup.capture import Progress
+from ops.backup.jobs import at_work
+from ops.backup.repository import Snapshot
+from ops.backup.target import Target
+from ops.errors import Failure
+
+
+@dataclass(frozen=True)
+class Proof:
+    """One service that was restored: how much, and how long that took without the deployment."""
+
+    service: str
+    size: int
+    seconds: float
+    facts: int
+    """Lines of its tallies that were compared."""
+
+
+def run(target: Target, name: str | None, progress: Progress) -> tuple[Snapshot, list[Proof], Sequence[str]]:
+    """Restore a backup of every service into scratch instances, and compare.
+
+    Returns the backup, the proofs, and the services of which only the files could be verified, for a
+    restore adds to them. Raises ``Failure`` or ``HostError`` when anything does not come back.
+    """
+    with at_work(target, progress) as (stage, _):
+        repository = target.repository(stage / "restic")
+        progress(f"{repository.path}: verifying")
+        repository.check_every_file()
+        repository.open()
+        repository.check()
+        snapshot = repository.find(name)
+        stored = reading.manifest_of(repository, snapshot)
+        covered = [spec for spec in target.covered if spec.name in stored.services]
+        whole = [spec.name for spec in covered if spec.backup and spec.backup.replaces]
+        if not whole:
+            raise Failure(f"backup {snapshot.short}: has no service of this stack that can be drilled")
+        reading.fetch(repository, snapshot, stored, stage / "files", [own.DIRECTORY, *whole])
+        proofs = []
+        with (
+            scratch.deployed(target, whole, stage / "files", progress) as made,
+            sites.opened(made) as site_of,
+        ):
+            for service in whole:
+                part, began = stored.services[service], time.monotonic()
+                bring_back.service(site_of(service), part, stage, progress)
+                facts = sum(len(kept.tally) for kept in part.files)
+                proofs.append(Proof(service, part.size, round(time.monotonic() - began, 2), facts))
+        record.drilled(target.root, {proof.service: proof.seconds for proof in proofs})
+        return snapshot, proofs, [spec.name for spec in covered if spec.name not in whole]
