@@ -215,5 +215,5 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
             External(name, where, next(iter(requests[name].probes or ()), None))
             for name, where in others.items()
         ),
-        remarks=tuple(gpus.remarks(config.host, facts, ordered, runtime)),
+        remarks=(*gpus.remarks(config.host, facts, ordered, runtime), *runtime.remarks),
     )

@@ -27,8 +27,10 @@ def ensure(places: Places, dev: bool) -> None:
         if _stamp(places.venv) in _acceptable(places, files):
             return
         say(f"installing {' and '.join(file.name for file in files)} into {places.venv}")
+        # As they are now: they may change while they are installed.
+        wanted = _wanted(files)
         _install(places, files)
-        write_whole(places.venv / STAMP, _wanted(files))
+        write_whole(places.venv / STAMP, wanted)
 
 
 def _acceptable(places: Places, files: list[Path]) -> set[str]:

@@ -62,6 +62,8 @@ class Runtime(Protocol):
     capabilities: frozenset[Capability]
     watched: frozenset[Capability]
     """What is not enforced, and restarts a service that stays above it."""
+    remarks: tuple[str, ...]
+    """What the plan should tell its reader about running things in this way."""
     listen: str
     resolver: str | None
     logs: Logs

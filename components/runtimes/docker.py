@@ -54,6 +54,7 @@ class DockerRuntime:
     scope = "user"
     capabilities = frozenset(Capability) - {Capability.PROCESS_LIMIT}
     watched: frozenset[Capability] = frozenset()
+    remarks: tuple[str, ...] = ()
     listen = "0.0.0.0"
     # Docker's own DNS server on every user-defined network.
     resolver: str | None = "127.0.0.11"

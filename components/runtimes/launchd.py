@@ -38,6 +38,7 @@ class LaunchdUnits:
     name = "launchd"
     capabilities: frozenset[Capability] = frozenset()
     watched = frozenset({Capability.MEMORY_LIMIT})
+    remarks: tuple[str, ...] = ()
 
     def __init__(self, scope: str, home: str) -> None:
         self.scope = scope

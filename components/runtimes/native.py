@@ -84,6 +84,7 @@ class UnitRenderer(Protocol):
     name: str
     capabilities: frozenset[Capability]
     watched: frozenset[Capability]
+    remarks: tuple[str, ...]
     scope: str
 
     def path(self, service: NativeService) -> str:
@@ -179,6 +180,7 @@ class NativeRuntime:
         self.scope = units.scope
         self.capabilities = units.capabilities
         self.watched = units.watched
+        self.remarks = units.remarks
 
     def places(self, service: str) -> Places:
         """Directories below the stack's root."""

@@ -59,6 +59,7 @@ class SupervisordUnits:
     scope = "user"
     capabilities: frozenset[Capability] = frozenset()
     watched: frozenset[Capability] = frozenset()
+    remarks: tuple[str, ...] = ()
 
     def path(self, service: NativeService) -> str:
         """Below the supervisor's own directory."""

@@ -56,6 +56,7 @@ _SYSTEM: dict[str, Setting] = {
     "IPAddressDeny": "any",
     "IPAddressAllow": "localhost",
 }
+LINGER = "units of a user start at boot only where that user lingers: loginctl enable-linger"
 # NVIDIA, AMD; a class that the kernel does not have is passed over.
 _GPUS = (
     "char-nvidia", "char-nvidiactl", "char-nvidia-frontend", "char-nvidia-caps", "char-nvidia-uvm",
@@ -106,6 +107,8 @@ class SystemdUnits:
 
     def __init__(self, scope: str, home: str, *, user_namespaces: bool = False) -> None:
         self.scope = scope
+        # They wait for the user's manager, which waits for a login.
+        self.remarks = () if scope == "system" else (LINGER,)
         self._user_namespaces = user_namespaces
         self._directory = "/etc/systemd/system" if scope == "system" else f"{home}/.config/systemd/user"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.toolchain.stacks import REPOSITORY
-from toolchain import locking, progress, release, versions
+from toolchain import locking, places, progress, release, venv, versions
 from toolchain.host import difference, resource
 from toolchain.host.docker import duration, inputs, schema, schema_swarm
 
@@ -124,3 +124,23 @@ def test_every_property_of_the_official_container_is_known() -> None:
             if isinstance(member, property)
         }
         assert names - {None} == fields.keys()
+
+
+def test_requirements_that_change_while_they_are_installed_are_installed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a merge changes them."""
+    here = places.of({"XDG_CACHE_HOME": str(tmp_path / "cache"), "HOME": str(tmp_path)}, project=tmp_path)
+    requirements, installed = tmp_path / "requirements.txt", []
+    requirements.write_text("redis==8.1.0\n")
+
+    def install(*_: object) -> None:
+        installed.append(requirements.read_text())
+        (here.venv / "bin").mkdir(parents=True, exist_ok=True)
+        (here.venv / "bin" / "python").touch()
+        requirements.write_text("redis==8.1.1\n")
+
+    monkeypatch.setattr(venv, "_install", install)
+    for _ in range(3):
+        venv.ensure(here, dev=False)
+    assert installed == ["redis==8.1.0\n", "redis==8.1.1\n"]

@@ -173,6 +173,12 @@ def test_limits_that_do_not_bind_are_noted(runtime: str, advisory: set[Capabilit
     assert all(any(item.value in note for note in notes) for item in advisory)
 
 
+@pytest.mark.parametrize(("scope", "told"), [("user", True), ("system", False)])
+def test_units_that_wait_for_a_login_are_noted(scope: str, told: bool) -> None:
+    notes = as_data(plan(values(f"systemd-{scope}", {"redis": {}})))["notes"]
+    assert any("loginctl enable-linger" in note for note in notes) is told
+
+
 def test_a_limit_that_a_watchdog_keeps_is_told_apart() -> None:
     notes = as_data(plan(values("launchd-user", {"redis": {}})))["notes"]
     assert "launchd cannot enforce memory limits: what stays above its own is restarted" in notes
