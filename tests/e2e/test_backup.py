@@ -15,7 +15,7 @@ from tests.e2e import kept
 from tests.e2e.kept import KEYS, ROWS, Contents, ops
 from tests.e2e.workbench import Workbench
 
-CONFIG = kept.config(61379)
+CONFIG = kept.config(65379)
 
 
 @pytest.fixture(scope="module")

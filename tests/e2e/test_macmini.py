@@ -24,7 +24,7 @@ from tests.e2e.story import eventually, plan, settled, smoke
 from tests.e2e.workbench import Workbench
 from tests.host.launchd_domain import SUPPORT, Domain, launchd
 
-REDIS, POSTGRES, OLLAMA, NGINX, GARDENER = 61379, 61432, 61434, 61080, 61760
+REDIS, POSTGRES, OLLAMA, NGINX, GARDENER = 64379, 64432, 64434, 64080, 64760
 PORTS = {"redis": REDIS, "postgres": POSTGRES, "ollama": OLLAMA, "nginx": NGINX, "gardener": GARDENER}
 STACK = "mini"
 
