@@ -152,6 +152,7 @@ def test_lines_are_found_where_the_runtime_puts_them(runtime: str, name: str, tm
     (text,) = [file.content for file in spec.files]
     ways = {
         "docker": "/host/containers/*/*-json.log",
+        "swarm": "/host/containers/*/*-json.log",
         "systemd-user": "__journal__systemd_user_unit",
         "systemd-system": "__journal__systemd_unit",
     }
