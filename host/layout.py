@@ -16,8 +16,8 @@ from host.documents import Document
 from host.notes import Notes
 
 SHARED_MODE = 0o750
-# Whoever may read one directory in it must get there; what else is in it lets nobody else in.
-HOME_MODE = 0o751
+# Whoever may read one directory in it must find it by a pattern; what else is in it lets nobody else in.
+HOME_MODE = 0o755
 
 
 def directories(document: Document, identity: Identity) -> Iterator[tuple[Path, int, int, int]]:

@@ -262,7 +262,7 @@ def test_a_queue_is_watched_by_its_length_alone(stack: Workbench) -> None:
 
 def test_processes_are_known_by_their_service(stack: Workbench) -> None:
     known = {metric["groupname"] for metric, _ in series("namedprocess_namegroup_num_procs")}
-    assert known >= {"redis", "postgres", "nginx", "prometheus", "loki", "promtail", "node_exporter"}
+    assert known >= {"postgres", "nginx", "prometheus", "loki", "promtail", "node_exporter"}
 
 
 def test_a_backup_that_was_never_made_is_no_alert_and_one_that_is_too_old_is(stack: Workbench) -> None:

@@ -44,7 +44,7 @@ def test_restarts_exactly_when_something_changed(machine: Machine) -> None:
 def test_owner_and_modes_keep_the_service_out_of_its_configuration(machine: Machine, root: Path) -> None:
     machine.apply(machine.redis(free_port()))
     for name, bits, user in (
-        ("", 0o751, 0),
+        ("", 0o755, 0),
         ("config", 0o750, 0),
         ("config/redis.conf", 0o640, 0),
         ("applied.json", 0o600, 0),
@@ -191,14 +191,14 @@ def test_tasks_run_in_order_again_after_a_change_and_only_then(machine: Machine)
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes groups")
 def test_a_log_is_read_by_who_is_in_its_group_and_by_nobody_else(machine: Machine, root: Path) -> None:
     port = free_port()
-    document = machine.redis(port, groups=["hearth_logs"])
-    document["directories"][2] |= {"mode": "0750", "group": "hearth_logs"}
+    document = machine.redis(port, groups=["hearth_test_logs"])
+    document["directories"][2] |= {"mode": "0750", "group": "hearth_test_logs"}
     machine.apply(document)
     log = root / "redis" / "log"
-    assert (log.group(), stat.S_IMODE(log.stat().st_mode)) == ("hearth_logs", 0o750)
-    assert "hearth-redis" in grp.getgrnam("hearth_logs").gr_mem
+    assert (log.group(), stat.S_IMODE(log.stat().st_mode)) == ("hearth_test_logs", 0o750)
+    assert "hearth-redis" in grp.getgrnam("hearth_test_logs").gr_mem
     # The process itself is in it, and not only the account from its next login on.
-    assert grp.getgrnam("hearth_logs").gr_gid in os_groups(machine.pid("redis"))
+    assert grp.getgrnam("hearth_test_logs").gr_gid in os_groups(machine.pid("redis"))
     (line,) = [entry for entry in log.iterdir() if entry.suffix == ".log"]
 
     def reads(*groups: int) -> bool:
@@ -207,11 +207,12 @@ def test_a_log_is_read_by_who_is_in_its_group_and_by_nobody_else(machine: Machin
         )
         return done.returncode == 0
 
-    assert reads(grp.getgrnam("hearth_logs").gr_gid)
+    assert reads(grp.getgrnam("hearth_test_logs").gr_gid)
     assert not reads()
     log.chmod(0o755)
     assert machine.apply(document) == "redis: unchanged"
     assert stat.S_IMODE(log.stat().st_mode) == 0o750
+    subprocess.run(["groupdel", "hearth_test_logs"], check=True)
 
 
 def os_groups(pid: int) -> list[int]:
