@@ -17,6 +17,7 @@ import yaml
 PROJECT = Path(__file__).parents[2]
 _COPIED = (
     "components",
+    "examples",
     "host",
     "ops",
     "templates",
