@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 from host.packages.request import Request, Unavailable
@@ -56,8 +57,16 @@ def _programs(request: Request, place: Path) -> dict[str, Path]:
 
 
 def directories() -> list[Path]:
-    """PATH, the usual directories, then versioned ones, newest version first."""
-    path = [Path(entry) for entry in os.environ.get("PATH", "").split(os.pathsep) if entry.startswith("/")]
+    """PATH, the usual directories, then versioned ones, newest version first.
+
+    But for Hearth's own environment: services do not depend on a checkout, or on what it was made with.
+    """
+    own = os.path.realpath(sys.prefix) if sys.prefix != sys.base_prefix else None
+    path = [
+        Path(entry)
+        for entry in os.environ.get("PATH", "").split(os.pathsep)
+        if entry.startswith("/") and os.path.realpath(Path(entry).parent) != own
+    ]
     versioned = [
         place
         for base, pattern in VERSIONED

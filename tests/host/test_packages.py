@@ -8,6 +8,7 @@ import http.server
 import os
 import platform
 import subprocess
+import sys
 import tarfile
 import threading
 from pathlib import Path
@@ -279,6 +280,14 @@ def test_kegs_of_homebrew_are_searched_newest_first(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(search, "VERSIONED", ((str(tmp_path), "*/bin"),))
     found = [place.parent.name for place in search.directories() if tmp_path in place.parents]
     assert found == ["postgresql@18", "postgresql@16", "postgresql@9"]
+
+
+def test_what_a_service_runs_is_never_hearth_s_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "venv" / "bin").mkdir(parents=True)
+    (tmp_path / "checkout").symlink_to(tmp_path / "venv")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
+    monkeypatch.setenv("PATH", f"{tmp_path}/checkout/bin:{tmp_path}/venv/bin:/bin:/usr/bin")
+    assert search.directories()[:2] == [Path("/bin"), Path("/usr/bin")]
 
 
 def test_a_program_is_found_under_the_name_that_a_distribution_gives_it(machine: Machine, root: Path) -> None:
