@@ -10,6 +10,7 @@ from components.context import Context
 from components.overrides import parse_reference
 from components.rendering import render
 from components.spec import (
+    BackupPolicy,
     Client,
     ConfigFile,
     Database,
@@ -188,6 +189,7 @@ class Workload:
             if settings.port is None
             else (Port(name="http", number=settings.port, publish=settings.publish),),
             "volumes": (Volume(name="data", path=context.places.data),) if settings.data else (),
+            "backup": BackupPolicy(files=True) if settings.data else None,
             "files": self.files,
             "source": self.source,
             "needs": tuple(self.clients),

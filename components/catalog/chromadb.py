@@ -14,6 +14,7 @@ from components.questions import answers
 from components.rendering import render
 from components.settings import ServiceSettings
 from components.spec import (
+    BackupPolicy,
     Client,
     ConfigFile,
     HealthCheck,
@@ -76,6 +77,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         networks=("data",),
         ports=(Port(name="http", number=settings.port, publish=settings.publish),),
         volumes=(Volume(name="data", path=context.places.data),),
+        backup=BackupPolicy(files=True),
         files=(
             ConfigFile(
                 path=context.path("chroma.yaml"),

@@ -13,6 +13,7 @@ from components.applications import MIB, ApplicationSettings, Identifier, Url, a
 from components.context import Context
 from components.environment import for_node, node_heap
 from components.spec import (
+    BackupPolicy,
     Database,
     Image,
     Package,
@@ -125,6 +126,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         networks=settings.networks,
         ports=(Port(name="http", number=settings.port, publish=settings.publish),),
         volumes=(Volume(name="data", path=data),),
+        backup=BackupPolicy(files=True),
         files=injection.files,
         needs=tuple(needs),
     )

@@ -16,6 +16,7 @@ from components.dashboards import dashboards, latency_panels
 from components.rendering import render
 from components.settings import ServiceSettings
 from components.spec import (
+    BackupPolicy,
     ConfigFile,
     HealthCheck,
     Image,
@@ -111,6 +112,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         networks=("backend", "monitoring"),
         ports=(Port(name="http", number=settings.port, publish=settings.publish),),
         volumes=(Volume(name="data", path=context.places.data),),
+        backup=BackupPolicy(files=True),
         files=(
             *(ConfigFile(path=context.path(name), content=text) for name, text in texts.items()),
             *(

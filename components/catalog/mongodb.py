@@ -14,6 +14,7 @@ from components.questions import accepts
 from components.rendering import render
 from components.settings import ServiceSettings
 from components.spec import (
+    BackupPolicy,
     Client,
     ConfigFile,
     Documents,
@@ -126,6 +127,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         networks=("data",),
         ports=(Port(name="mongodb", number=settings.port, publish=settings.publish),),
         volumes=(Volume(name="data", path=context.places.data),),
+        backup=BackupPolicy(files=True),
         files=(
             ConfigFile(
                 path=context.path("mongod.conf"),

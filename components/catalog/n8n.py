@@ -15,6 +15,7 @@ from components.applications import MIB, ApplicationSettings, Identifier, Neighb
 from components.context import Context
 from components.environment import node_heap
 from components.spec import (
+    BackupPolicy,
     ConfigFile,
     Database,
     HealthCheck,
@@ -198,6 +199,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
             Port(name="broker", number=settings.broker_port),
         ),
         volumes=(Volume(name="data", path=context.places.data),),
+        backup=BackupPolicy(files=True),
         files=(*files, *more),
         needs=tuple(needs),
     )

@@ -13,6 +13,7 @@ from components.context import Context, Endpoint
 from components.rendering import render
 from components.settings import ServiceSettings
 from components.spec import (
+    BackupPolicy,
     Client,
     ConfigFile,
     HealthCheck,
@@ -109,6 +110,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         networks=("data",),
         ports=tuple(ports),
         volumes=(Volume(name="data", path=context.places.data),),
+        backup=BackupPolicy(files=True),
         files=(
             ConfigFile(path=context.path("neo4j.conf"), content=file("neo4j.conf")),
             ConfigFile(path=context.path("start.sh"), content=file("start.sh"), executable=True),

@@ -14,6 +14,7 @@ from components.context import Context
 from components.environment import for_python
 from components.rendering import render
 from components.spec import (
+    BackupPolicy,
     ConfigFile,
     Database,
     Image,
@@ -156,6 +157,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         networks=settings.networks,
         ports=(Port(name="http", number=settings.port, publish=settings.publish),),
         volumes=(Volume(name="data", path=data),),
+        backup=BackupPolicy(files=True),
         files=(start, *injection.files),
         needs=(*server, *store),
     )

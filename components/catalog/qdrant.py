@@ -16,6 +16,7 @@ from components.rendering import render
 from components.settings import ServiceSettings
 from components.signals import Panel
 from components.spec import (
+    BackupPolicy,
     Client,
     ConfigFile,
     HealthCheck,
@@ -123,6 +124,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
             Port(name="grpc", number=settings.grpc_port, publish=settings.publish),
         ),
         volumes=(Volume(name="data", path=context.places.data),),
+        backup=BackupPolicy(files=True),
         files=(
             ConfigFile(
                 path=context.secret_path("config.yaml"),
