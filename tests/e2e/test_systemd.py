@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +10,10 @@ import psutil
 import pytest
 
 from tests.e2e import probes
+from tests.e2e.inside import Inside
 from tests.e2e.leaks import leaks
 from tests.e2e.story import eventually, settled, smoke, touched_by, with_setting
 from tests.e2e.systemd_machine import SystemdMachine, systemd_machine
-from tests.e2e.workbench import Finished, Workbench
 
 MIB = 1024**2
 SERVICES = ("nginx", "ollama", "postgres", "redis")
@@ -42,89 +38,6 @@ def config(scope: str, first_port: int, data: Path) -> dict[str, Any]:
     }
 
 
-class Inside(Workbench):
-    """A workbench whose commands run in the machine, as its root or as its account."""
-
-    def __init__(self, machine: SystemdMachine, directory: Path, values: Mapping[str, Any]) -> None:
-        self.machine = machine
-        self.config = dict(values)
-        self.scope = values["systemd"]["scope"]
-        self.privileged = self.scope == "system"
-        super().__init__(directory, f"{self.scope}-units", values)
-
-    def configure(self, config: Mapping[str, Any]) -> None:
-        """Write the stack file, and leave the project to whoever works with it."""
-        super().configure(config)
-        if not self.privileged:
-            for path in (self.directory, *self.directory.rglob("*")):
-                os.chown(path, self.machine.uid, self.machine.uid, follow_symlinks=False)
-
-    def run(self, *command: str, check: bool = True, timeout: float = 600) -> Finished:
-        """Run ``command`` in there with the toolchain's environment."""
-        enter = self.machine.enter(self.directory, root=self.privileged)
-        pulumi = {key: value for key, value in self.environment.items() if key.startswith("PULUMI_")}
-        done = subprocess.run(
-            [*enter, sys.executable, "-m", "toolchain", "run", "--", *command],
-            env={**self.machine.environment(root=self.privileged), **pulumi},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout,
-        )
-        assert not check or done.returncode == 0, (
-            f"{' '.join(command)} exited {done.returncode}:\n{done.stdout}"
-        )
-        return Finished(done.returncode, done.stdout)
-
-    def drift(self, *arguments: str) -> Finished:
-        """What `./hearth drift` finds."""
-        return self.run(
-            ".venv/bin/python", "-m", "ops", "drift", "--stack", self.stack, *arguments, check=False
-        )
-
-    def port(self, service: str) -> int:
-        """The port of a service."""
-        return self.config["services"][service]["port"]
-
-    @property
-    def units(self) -> Path:
-        """Where the manager reads units, as seen from out here."""
-        below = (
-            "etc/systemd/system"
-            if self.privileged
-            else f"{self.machine.home}/.config/systemd/user".lstrip("/")
-        )
-        return Path(f"/proc/{self.machine.pid}/root") / below
-
-    def systemctl(self, verb: str, service: str, *options: str) -> str:
-        """Ask the manager about the unit of a service."""
-        return self.machine.systemctl(
-            verb, *options, f"hearth-{self.stack}-{service}.service", root=self.privileged
-        )
-
-    def show(self, service: str, name: str) -> str:
-        """A property of a unit."""
-        return self.systemctl("show", service, f"--property={name}", "--value")
-
-    def limit(self, service: str, *names: str) -> int:
-        """The first figure of a limit of a unit, as the kernel has it."""
-        return int(self.machine.limit(self.show(service, "ControlGroup"), *names).split()[0])
-
-    def processes(self) -> dict[str, list[psutil.Process]]:
-        """Every process in the cgroup of a unit of this stack, by service."""
-        found: dict[str, list[psutil.Process]] = {}
-        for process in psutil.process_iter():
-            try:
-                groups = Path(f"/proc/{process.pid}/cgroup").read_text()
-            except OSError:
-                continue
-            service = re.search(rf"/hearth-{self.stack}-(\w+)\.service", groups)
-            if service:
-                found.setdefault(service[1], []).append(process)
-        return found
-
-
 @pytest.fixture(scope="module")
 def machine(scratch: Path) -> Iterator[SystemdMachine]:
     with systemd_machine(scratch) as running:
@@ -134,14 +47,18 @@ def machine(scratch: Path) -> Iterator[SystemdMachine]:
 @pytest.fixture(scope="module")
 def stack(machine: SystemdMachine) -> Iterator[Inside]:
     """User units: the account deploys, and owns everything."""
-    made = Inside(machine, machine.home / "project", config("user", 52001, machine.home / "data"))
+    made = Inside(
+        machine, machine.home / "project", config("user", 52001, machine.home / "data"), "user-units"
+    )
     yield from _up_and_away(made)
 
 
 @pytest.fixture(scope="module")
 def system_stack(machine: SystemdMachine, scratch: Path) -> Iterator[Inside]:
     """System units: root deploys, and every service has an account of its own."""
-    made = Inside(machine, scratch / "system-project", config("system", 53001, scratch / "system"))
+    made = Inside(
+        machine, scratch / "system-project", config("system", 53001, scratch / "system"), "system-units"
+    )
     yield from _up_and_away(made)
 
 
