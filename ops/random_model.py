@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 NAME = "hearth-random-weights"
-PARAMETERS = {"temperature": 1.0, "seed": 1}
+# It never knows when it has said enough.
+PARAMETERS = {"temperature": 1.0, "seed": 1, "num_predict": 128}
 _SEED = 20240501
 _LAYERS, _WIDTH, _HEADS, _INNER, _CONTEXT = 2, 64, 4, 128, 512
 _SPECIAL = ("<unk>", "<s>", "</s>")

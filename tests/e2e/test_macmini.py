@@ -27,6 +27,8 @@ from tests.host.launchd_domain import SUPPORT, Domain, launchd
 REDIS, POSTGRES, OLLAMA, NGINX, GARDENER = 64379, 64432, 64434, 64080, 64760
 PORTS = {"redis": REDIS, "postgres": POSTGRES, "ollama": OLLAMA, "nginx": NGINX, "gardener": GARDENER}
 STACK = "mini"
+# What launchd starts at its times.
+SCHEDULED = ("watchdog", "backup")
 
 
 @pytest.fixture(scope="module")
@@ -104,12 +106,12 @@ def test_programs_come_from_homebrew(stack: Workbench) -> None:
 
 
 def test_every_service_is_an_agent_that_runs(stack: Workbench, domain: Domain) -> None:
-    labels = {service: f"dev.hearth.{STACK}.{service}" for service in (*PORTS, "watchdog")}
+    labels = {service: f"dev.hearth.{STACK}.{service}" for service in (*PORTS, *SCHEDULED)}
     assert _agents(domain) == set(labels.values())
     for service, label in labels.items():
         shown = _launchctl(stack, "print", f"gui/{USER}/{label}").stdout
         assert f"\n\tpath = {domain.home}/Library/LaunchAgents/{label}.plist" in shown
-        assert service == "watchdog" or "\n\tstate = running" in shown
+        assert service in SCHEDULED or "\n\tstate = running" in shown
 
 
 def test_ollama_keeps_to_two_workers_and_two_models(stack: Workbench) -> None:

@@ -6,6 +6,7 @@ which `make test-large` runs. Neo4j's launcher is a stand-in (``tests.standins``
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,21 @@ def test_every_job_is_up_and_every_service_answers_its_probe(stack: Workbench, w
     eventually(lambda: all(value == 1 for _, value in watched.series("probe_success")))
     for through in ("redis_up", "pg_up", "nginx_up"):
         assert [value for _, value in watched.series(through)] == [1]
+
+
+def test_a_line_that_the_backend_logs_is_found_in_loki(
+    stack: Workbench, config: dict[str, Any], door: str
+) -> None:
+    mark = uuid.uuid4().hex
+    # What is no mapping of keywords is a fault of the example's, and its traceback names the task.
+    assert httpx.post(f"{door}/api/tasks/{mark}", json=[1]).status_code == 500
+    loki = f"http://127.0.0.1:{port(config, 'loki')}/loki/api/v1/query_range"
+
+    def found() -> set[str]:
+        query = {"query": f'{{stack="{STACK}"}} |= "{mark}"', "since": "1h"}
+        return {row["stream"]["service"] for row in httpx.get(loki, params=query).json()["data"]["result"]}
+
+    assert "backend" in eventually(found, seconds=60)
 
 
 @pytest.mark.parametrize("service", ["backend"])
