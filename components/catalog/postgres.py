@@ -9,12 +9,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from components.captures import Capture
 from components.context import Context, Endpoint
 from components.rendering import render
 from components.settings import ServiceSettings, Strict
 from components.spec import (
     BackupPolicy,
-    Capture,
     Client,
     ConfigFile,
     Database,

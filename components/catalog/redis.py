@@ -9,13 +9,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from components.captures import Capture
 from components.context import Context, Endpoint
 from components.rendering import render
 from components.settings import ServiceSettings, Strict
 from components.signals import QUEUE_KEY, Queue
 from components.spec import (
     BackupPolicy,
-    Capture,
     Client,
     ConfigFile,
     HealthCheck,

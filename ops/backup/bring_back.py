@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from components.spec import Capture
+from components.captures import Capture
 from host.errors import HostError
 from ops.backup import capture, manifest
 from ops.backup.capture import Progress

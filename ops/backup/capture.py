@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from components.spec import Capture
+from components.captures import Capture
 from components.units import format_bytes
 from ops.backup import manifest
 from ops.backup.manifest import Kept, Part

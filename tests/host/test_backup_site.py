@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from support.stacks import plan, values
 
-from components.spec import BackupPolicy, Capture
+from components.captures import Capture
+from components.spec import BackupPolicy
 from host.errors import HostError
 from ops.backup import bring_back, capture
 from ops.backup.native import NativeSite
