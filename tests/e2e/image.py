@@ -22,6 +22,8 @@ POSTGRES = 17
 PACKAGES = (
     "redis-server", f"postgresql-{POSTGRES}", f"postgresql-{POSTGRES}-pgvector", "nginx-light",
     "ca-certificates", "curl",
+    # What the examples require.
+    "python3", "python3-flask", "gunicorn", "python3-celery", "python3-redis", "python3-psycopg", "python3-psycopg-pool",
 )  # fmt: skip
 # The accounts of the official images, by the number that the catalogue runs them under.
 _PREPARE = (
