@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ def stack(runtime: str) -> dict[str, Any]:
     return found
 
 
+@cache
 def recorded(runtime: str) -> Recorder:
     return record(stack(runtime), answers=Answers(secrets=CANARY.format))
 
@@ -37,6 +39,7 @@ def spellings() -> Iterator[str]:
         yield encoded[4:-4]
 
 
+@cache
 def secrets(runtime: str) -> set[str]:
     """Names of the secrets that the services are made with."""
     return {ref.name for spec in plan(stack(runtime)).services for ref in spec.secrets}
