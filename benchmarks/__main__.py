@@ -13,12 +13,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import compose, front_door, lifecycle, machine, report, scale, stacks, watching
+from benchmarks import compose, front_door, lifecycle, machine, report, scale, stacks, systems, watching
 from benchmarks.measure import Failed, say
 from tests.e2e.daemon import docker_daemon
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
-PARTS = ("up", "scale", "nginx", "monitoring")
+PARTS = ("up", "scale", "systems", "nginx", "monitoring")
 NAMES = {**{part: part for part in PARTS}, "preview": "scale"}
 HEAD = """\
 # Benchmarks
@@ -70,6 +70,8 @@ def _measured(part: str, directory: Path, runs: int) -> list[str]:
         return report.of_lifecycle(*lifecycle.run(directory, runs))
     if part == "scale":
         return report.of_scale(*scale.run(directory, runs))
+    if part == "systems":
+        return report.of_systems(*systems.run(directory, runs))
     if part == "monitoring":
         return report.of_watching(watching.run(directory))
     return report.of_front_door(front_door.run(directory), front_door.supervisor(directory))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import psutil
 
-from benchmarks import lifecycle, memory, scale, watching
+from benchmarks import lifecycle, memory, scale, systems, watching
 from benchmarks.front_door import Result
 from benchmarks.measure import Sample, percentile
 
@@ -18,6 +18,8 @@ STRAIGHT = 1.25
 NGINX_MS = 1.0
 NGINX_MIB = 10.0
 WATCHING_PERCENT = 5.0
+# Of the largest stack of the project, over an empty program.
+PREVIEW_SECONDS = 3.0
 
 
 def _verdict(met: bool) -> str:
@@ -100,6 +102,23 @@ def of_scale(points: list[scale.Point], empty: Sample) -> list[str]:
         "that the official language host has, looks through them whenever one is ready: expect a cost with",
         "a square part there.",
         "",
+    ]  # fmt: skip
+
+
+def of_systems(found: list[systems.System], empty: Sample) -> list[str]:
+    """A row for each stack of the project."""
+    rows = [["an empty program", "1", str(empty), "-"]]
+    rows += [
+        [one.name, str(one.resources), str(one.seconds), f"{one.seconds.median - empty.median:.2f}"]
+        for one in found
+    ]
+    largest = found[-1]
+    over = largest.seconds.median - empty.median
+    return [
+        "## Preview of the project's own stacks, before the first `up`", "",
+        *_table(["stack", "resources", "seconds, median (lowest-highest)", "over the empty program"], rows),
+        f"- The largest, {largest.name}, at most {PREVIEW_SECONDS:g} s over an empty program's: "
+        f"{over:.2f} s, {_verdict(over <= PREVIEW_SECONDS)}.", "",
     ]  # fmt: skip
 
 
