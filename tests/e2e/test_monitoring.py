@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import grp
 import json
-import os
 import pwd
 import re
-import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
-import psutil
 import psycopg
 import pytest
 import redis
 from support.stacks import plan
 
 from tests.e2e.leaks import leaks
+from tests.e2e.processes import hanging, processes
 from tests.e2e.story import eventually, settled
 from tests.e2e.workbench import Workbench
 
@@ -71,30 +68,6 @@ def firing(service: str) -> set[str]:
     """Names of the alerts about a service that Alertmanager shows."""
     alerts = httpx.get(f"http://127.0.0.1:{ALERTMANAGER}/api/v2/alerts", params={"active": "true"}).json()
     return {a["labels"]["alertname"] for a in alerts if a["labels"].get("service") == service}
-
-
-def processes(stack: Workbench, service: str) -> list[psutil.Process]:
-    """Processes that work in the service's directory."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if f"{process.cwd()}/".startswith(f"{stack.root}/{service}/"):
-                found.append(process)
-    return found
-
-
-@contextlib.contextmanager
-def hanging(stack: Workbench, service: str) -> Iterator[None]:
-    """A service whose process is there and does nothing: no supervisor notices that."""
-    stopped = processes(stack, service)
-    assert stopped
-    for process in stopped:
-        process.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for process in stopped:
-            process.send_signal(signal.SIGCONT)
 
 
 def all_ones(query: str) -> bool:
@@ -226,7 +199,6 @@ def test_lines_are_not_kept_for_ever(stack: Workbench) -> None:
     assert "retention_enabled: true" in config
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="without root all services share one account")
 def test_only_the_shipper_s_account_reads_what_the_others_log(stack: Workbench) -> None:
     def read(account: str) -> subprocess.CompletedProcess[str]:
         who = pwd.getpwnam(account)

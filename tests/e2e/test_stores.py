@@ -24,6 +24,7 @@ import pytest
 from tests import standins
 from tests.e2e import probes
 from tests.e2e.leaks import leaks
+from tests.e2e.processes import processes
 from tests.e2e.story import eventually, plan, settled
 from tests.e2e.workbench import Workbench
 
@@ -53,16 +54,6 @@ def stack(bench: Callable[..., Workbench], scratch: Path) -> Workbench:
     made.environment["PATH"] = f"{scratch / 'standins'}:{made.environment['PATH']}"
     made.up()
     return made
-
-
-def processes(stack: Workbench, service: str) -> list[psutil.Process]:
-    """Processes that work in the service's directory."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if f"{process.cwd()}/".startswith(f"{stack.root}/{service}/"):
-                found.append(process)
-    return found
 
 
 def killed(stack: Workbench, service: str) -> None:
