@@ -8,7 +8,10 @@ floats: ``2 * layers * kv_heads * head_size * 2`` bytes (architecture figures: t
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from components.units import format_bytes
 
 GIB = 1024**3
 MIB = 1024**2
@@ -85,6 +88,30 @@ def declared(known: Footprint | None, weights: int | None, cache_per_token: int 
     if weights is None:
         return known
     return Footprint(weights, cache_per_token or (known.cache_per_token if known else 128 * 1024))
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a server of several models does at once; its largest models count."""
+
+    max_loaded: int
+    parallel: int
+    context_length: int
+
+    def bytes_of(self, models: Iterable[Footprint | None]) -> int:
+        """What the largest models take that may be loaded together; of unknown ones nothing is counted."""
+        sizes = (model.loaded(self.context_length, self.parallel) for model in models if model)
+        return sum(sorted(sizes, reverse=True)[: self.max_loaded])
+
+    def require(self, memory: int | None, need: int) -> None:
+        """Raises ``ValueError`` with the way out where a limit, if there is one, is below the need."""
+        if memory is not None and memory < need:
+            raise ValueError(
+                f"memory {format_bytes(memory)} does not hold its models, which need "
+                f"{format_bytes(need)} (weights, and cache for {self.parallel} x "
+                f"{self.context_length} tokens, {self.max_loaded} loaded): raise memory, or lower "
+                "parallel, max-loaded or context-length, or choose smaller models"
+            )
 
 
 def _estimate(name: str, form: str) -> Footprint | None:

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from components.context import Context, Endpoint
-from components.models import GIB, MIB, Footprint, declared, gguf_footprint
+from components.models import GIB, MIB, Footprint, Load, declared, gguf_footprint
 from components.rendering import render
 from components.settings import ServiceSettings, Strict
 from components.signals import Panel
@@ -33,7 +33,7 @@ from components.spec import (
     ServiceSpec,
     Volume,
 )
-from components.units import Bytes, Count, PortNumber, Seconds, format_bytes
+from components.units import Bytes, Count, PortNumber, Seconds
 
 VERSION = "4.8.2"
 IMAGE = Image(repository="localai/localai", tag=f"v{VERSION}", program="/local-ai")
@@ -99,27 +99,20 @@ class Settings(ServiceSettings):
         bool, Field(description="Ask for a key, a secret of the stack; its metrics are not scraped then.")
     ] = False
 
+    @property
+    def load(self) -> Load:
+        """What it does at once."""
+        return Load(self.max_loaded, self.parallel, self.context_length)
+
     @model_validator(mode="after")
     def _fits(self) -> Settings:
-        need = memory_needed(self)
-        if self.memory is not None and self.memory < need:
-            raise ValueError(
-                f"memory {format_bytes(self.memory)} does not hold its models, which need "
-                f"{format_bytes(need)} (weights, and cache for {self.parallel} x "
-                f"{self.context_length} tokens, {self.max_loaded} loaded): raise memory, or lower "
-                "parallel, max-loaded or context-length, or choose smaller models"
-            )
+        self.load.require(self.memory, memory_needed(self))
         return self
 
 
 def memory_needed(settings: Settings) -> int:
     """Bytes that the server and its largest ``max_loaded`` models take when all are busy."""
-    sizes = (
-        model.footprint.loaded(settings.context_length, settings.parallel)
-        for model in settings.models
-        if model.footprint
-    )
-    return _SERVER + sum(sorted(sizes, reverse=True)[: settings.max_loaded])
+    return _SERVER + settings.load.bytes_of(model.footprint for model in settings.models)
 
 
 def requests(settings: Settings) -> Requests:

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from components.captures import Capture
 from components.context import Context, Endpoint
-from components.models import GIB, MIB, Footprint, declared, footprint
+from components.models import GIB, MIB, Footprint, Load, declared, footprint
 from components.settings import ServiceSettings, Strict
 from components.signals import Panel
 from components.spec import (
@@ -99,16 +99,14 @@ class Settings(ServiceSettings):
             return [{"name": item} if isinstance(item, str) else item for item in value]
         return value
 
+    @property
+    def load(self) -> Load:
+        """What it does at once."""
+        return Load(self.max_loaded, self.parallel, self.context_length)
+
     @model_validator(mode="after")
     def _fits(self) -> Settings:
-        need = memory_needed(self)
-        if self.memory is not None and self.memory < need:
-            raise ValueError(
-                f"memory {format_bytes(self.memory)} does not hold its models, which need "
-                f"{format_bytes(need)} (weights, and cache for {self.parallel} x "
-                f"{self.context_length} tokens, {self.max_loaded} loaded): raise memory, or lower "
-                "parallel, max-loaded or context-length, or choose smaller models"
-            )
+        self.load.require(self.memory, memory_needed(self))
         preloaded = sum(model.preload for model in self.models)
         if preloaded > self.max_loaded:
             raise ValueError(
@@ -120,15 +118,7 @@ class Settings(ServiceSettings):
 
 def memory_needed(settings: Settings) -> int:
     """Bytes that the server and its largest ``max_loaded`` models take when all are busy."""
-    loaded = sorted(
-        (
-            model.footprint.loaded(settings.context_length, settings.parallel)
-            for model in settings.models
-            if model.footprint
-        ),
-        reverse=True,
-    )
-    return _SERVER + sum(loaded[: settings.max_loaded])
+    return _SERVER + settings.load.bytes_of(model.footprint for model in settings.models)
 
 
 PANELS = (
