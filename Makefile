@@ -19,6 +19,7 @@ preview: setup ## Show the plan and every change that `up` would make (STACK=dev
 
 up: setup ## Bring the stack up, ask it something, print the answer (STACK=dev)
 	@./hearth plan --stack $(STACK)
+	@./hearth doctor --before-up --stack $(STACK)
 	@$(RUN) pulumi stack select --create $(STACK)
 	@$(RUN) pulumi up --yes --skip-preview --stack $(STACK)
 	@./hearth drift --repair --stack $(STACK)

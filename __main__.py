@@ -8,6 +8,7 @@ from components.errors import ConfigurationError
 from components.platform import Platform
 from components.replicas import listening
 from components.stack_values import stack_values
+from host import declared
 from host.facts import measure
 
 
@@ -17,7 +18,7 @@ def main() -> None:
     try:
         config = load_stack_config(stack_values())
         facts = measure(listening(config), stack, config.data, containers=config.containers)
-        platform = Platform.deploy(stack, config, facts)
+        platform = Platform.deploy(stack, config, facts, declared.read(stack))
     except ConfigurationError as error:
         raise RunError(str(error)) from None
     for name, value in platform.outputs().items():

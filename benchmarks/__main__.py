@@ -13,12 +13,23 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import compose, front_door, lifecycle, machine, report, scale, stacks, systems, watching
+from benchmarks import (
+    backup,
+    compose,
+    front_door,
+    lifecycle,
+    machine,
+    report,
+    scale,
+    stacks,
+    systems,
+    watching,
+)
 from benchmarks.measure import Failed, say
 from tests.e2e.daemon import docker_daemon
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
-PARTS = ("up", "scale", "systems", "nginx", "monitoring")
+PARTS = ("up", "scale", "systems", "nginx", "monitoring", "backup")
 NAMES = {**{part: part for part in PARTS}, "preview": "scale"}
 HEAD = """\
 # Benchmarks
@@ -72,6 +83,8 @@ def _measured(part: str, directory: Path, runs: int) -> list[str]:
         return report.of_scale(*scale.run(directory, runs))
     if part == "systems":
         return report.of_systems(*systems.run(directory, runs))
+    if part == "backup":
+        return report.of_backup(*backup.run(directory, runs))
     if part == "monitoring":
         return report.of_watching(watching.run(directory))
     return report.of_front_door(front_door.run(directory), front_door.supervisor(directory))

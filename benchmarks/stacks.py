@@ -42,7 +42,7 @@ def sweep() -> None:
     """Remove containers, networks and volumes that a benchmark left behind."""
     client = docker.from_env()
     ours = {"label": f"hearth.stack={STACK}"}
-    for container in client.containers.list(all=True, filters=ours):
+    for container in client.containers.list(all=True, filters=ours, ignore_removed=True):
         container.remove(force=True)
     for network in client.networks.list(filters=ours):
         network.remove()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import PurePosixPath
 
 import pulumi
 
+from components.backup_settings import CREDENTIALS, BackupSettings
 from components.commands import call, command, document
-from components.config import BackupSettings
 from components.runtimes.base import Runtime, Stack
 from components.secrets import SecretStore
 from components.spec import Package, SecretRef
@@ -22,13 +21,18 @@ PACKAGE = Package(programs=("restic",), apt=("restic",), brew=("restic",))
 
 
 def repository(settings: BackupSettings, root: str, stack: str) -> str:
-    """Directory of the stack's backups."""
+    """Directory or URL of the stack's backups."""
     return settings.repository or str(PurePosixPath(root).parent / "backups" / stack)
 
 
 def password_file(root: str) -> str:
     """Where the password of the repository lies."""
     return f"{root}/{DIRECTORY}/secrets/{PASSWORD.name}"
+
+
+def credentials_file(root: str, key: str) -> str:
+    """Where the owner writes what the URL of ``key``, ``repository`` or ``copy_to``, needs, if anything."""
+    return f"{root}/{DIRECTORY}/secrets/{CREDENTIALS[key]}"
 
 
 def prepare(
@@ -44,7 +48,7 @@ def prepare(
         "backup-package",
         parent=parent,
         create=call("package"),
-        stdin=document({"root": root, "name": DIRECTORY, **asdict(PACKAGE)}),
+        stdin=document({"root": root, "name": DIRECTORY, **PACKAGE.as_data()}),
     )
     SecretStore(f"{root}/{DIRECTORY}", parent).value(PASSWORD)
     if settings.schedule:

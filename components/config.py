@@ -10,18 +10,18 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from components.backup_settings import DIRECTORY, BackupSettings
 from components.catalog import entries
 from components.errors import ConfigurationError, Problem, problems_of, shown
-from components.overrides import PINNED
+from components.health_settings import HealthSettings
+from components.overrides import MIRROR, PINNED
 from components.settings import ServiceSettings, Strict
 from components.units import Bytes, Count, Cpus
 
 # It names files, containers and, after "hearth-", accounts of at most 32 characters.
 _NAME = re.compile(r"^[a-z][a-z0-9-]{0,24}$")
-# What no configuration format, shell or PATH could misread.
-_DIRECTORY = r"^(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$"
 Name = Annotated[str, Field(pattern=_NAME.pattern)]
 RuntimeName = Literal["docker", "launchd", "supervisord", "swarm", "systemd"]
 CONTAINERS = ("docker", "swarm")
@@ -106,30 +106,6 @@ class LaunchdSettings(Strict):
         return self
 
 
-def _clock(value: Any) -> Any:
-    """YAML 1.1 reads 12:30 as a number of base 60."""
-    return f"{value // 60:02}:{value % 60:02}" if isinstance(value, int) else value
-
-
-class BackupSettings(Strict):
-    """Where backups go, and how many are kept."""
-
-    repository: Annotated[
-        str | None,
-        Field(
-            pattern=_DIRECTORY,
-            description="Directory of the backups, best on another disk; beside the data if absent.",
-        ),
-    ] = None
-    schedule: Annotated[
-        Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] | None,
-        BeforeValidator(_clock),
-        Field(description="Time of the day, on the host's clock, for one by itself; null for none."),
-    ] = "02:00"
-    keep_daily: Annotated[Count, Field(ge=1, description="Days whose last backup is kept.")] = 7
-    keep_weekly: Annotated[Count, Field(ge=0, description="Weeks whose last backup is kept.")] = 4
-
-
 class StackConfig(Strict):
     """A whole stack."""
 
@@ -150,10 +126,14 @@ class StackConfig(Strict):
     ] = {}
     data: Annotated[
         str | None,
-        Field(pattern=_DIRECTORY, description="Directory of the stack's data; a standard one if absent."),
+        Field(pattern=DIRECTORY, description="Directory of the stack's data; a standard one if absent."),
     ] = None
     backup: Annotated[
         BackupSettings | None, Field(description="What ./hearth backup does; no backups if absent.")
+    ] = None
+    health: Annotated[
+        HealthSettings | None,
+        Field(description="What is watched, and when it is too much; nothing is if absent."),
     ] = None
     docker: Annotated[DockerSettings, Field(description="Only for runtime docker.")] = DockerSettings()
     systemd: Annotated[SystemdSettings, Field(description="Only for runtime systemd.")] = SystemdSettings()
@@ -171,7 +151,7 @@ def _keys(model: type[Strict]) -> list[str]:
 
 
 # Directories of the stack's root that are no service's.
-_RESERVED = ("backup", "bin", "packages", "secrets", "supervisor", "watchdog")
+_RESERVED = ("backup", "bin", "deployments", "packages", "secrets", "supervisor", "watch", "watchdog")
 # Endings by which the resources of one service are told apart: as a name they would be another's.
 _ENDINGS = (
     "-answers", "-config", "-container", "-data", "-files", "-image", "-package", "-ready", "-secrets",
@@ -237,13 +217,14 @@ def load_stack_config(values: Mapping[str, Any]) -> StackConfig:
     asked = values.get("services")
     for key, image in config.images.items():
         path = f"hearth:images.{key}"
+        # Somebody's password may stand before the registry's name.
+        visible = "the value" if "@" in image.replace("@sha256:", "") else repr(image)
         if key == "prefix":
-            continue
-        if not (isinstance(asked, Mapping) and key in asked):
+            if not MIRROR.fullmatch(image):
+                problems.append(Problem(path, f"{visible} is refused: write HOST, HOST:PORT or HOST/PATH"))
+        elif not (isinstance(asked, Mapping) and key in asked):
             problems.append(Problem(path, "names no service of this stack; remove it, or add the service"))
         elif not PINNED.fullmatch(image):
-            # Somebody's password may stand before the registry's name.
-            visible = "the value" if "@" in image.partition("/")[0] else repr(image)
             problems.append(Problem(path, f"{visible} is refused: write name:version or name@sha256:digest"))
     if problems:
         raise ConfigurationError(problems)

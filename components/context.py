@@ -10,8 +10,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from components.facts import Renewed
 from components.signals import Panel, Queue, Rule
-from components.spec import Client, Database, Documents, HostMount, Offer, Requests, Route, Source, Watch
+from components.spec import (
+    Client,
+    Database,
+    Documents,
+    HostMount,
+    Offer,
+    Requests,
+    Route,
+    SecretRef,
+    Source,
+    Watch,
+)
 
 T = TypeVar("T")
 
@@ -42,6 +54,8 @@ class Places:
     data: str
     run: str
     source: str = ""
+    archive: str = ""
+    """For what must stay where it is while the data is set aside."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,16 +112,20 @@ class Context:
     """What kind of service each of the stack is: its name to a catalogue file's."""
     replica_of: Mapping[str, str] = field(default_factory=dict)
     """Of each of several replicas, the service of the stack file."""
-    clients: Mapping[str, Callable[[str | None], Client]] = field(default_factory=dict)
-    """Of each service that has clients, how to reach it; given the name of a database in it, if any."""
+    clients: Mapping[str, Callable[[Database | None], Client]] = field(default_factory=dict)
+    """Of each service that has clients, how to reach it; given a database in it, if any."""
     digest: Callable[[str], str | None] = field(default=lambda path: None, compare=False)
     """What changes with the content of a directory of the owner's; none where it cannot be read."""
+    renewed: Mapping[str, Renewed] = field(default_factory=dict)
+    """The secrets that were replaced, by name."""
     resolver: str | None = None
     """DNS server to ask again when neighbours may move; none where addresses are fixed."""
     host_cpus: float = 1.0
     logs: Logs = Logs()
     processes: Processes = Processes()
     figures: Figures = Figures()
+    page: Figures = Figures()
+    """Where the page that tells how the stack is lies."""
     engine: tuple[HostMount, ...] = ()
     """What of the host shows the containers on it and what they take; nothing where there are none."""
 
@@ -144,7 +162,18 @@ class Context:
         if service not in self.clients:
             known = ", ".join(self.clients) or "none of this stack"
             raise LookupError(f"uses {service}, which cannot be used so; those that can: {known}")
-        return self.clients[service](database)
+        return self.clients[service](None if database is None else self.database(database))
+
+    def database(self, name: str) -> Database:
+        """The database ``name`` as it is entered at present."""
+        found = Database(name=name)
+        known = self.renewed.get(found.password.name)
+        return replace(found, renewals=known.count) if known else found
+
+    def before(self, secret: SecretRef) -> SecretRef | None:
+        """The value of ``secret`` until now, where it has to be accepted beside the new one."""
+        known = self.renewed.get(secret.name)
+        return secret.before if known and known.both else None
 
     def source(self, directory: str) -> Source:
         """A directory of the owner's, as the service reads it.
@@ -203,10 +232,13 @@ class Context:
         """The services of the stack that offer this to the others, by name."""
         return sorted(name for name, asked in self.requests.items() if offer in asked.offers)
 
+    def _filled(self, query: str, service: str) -> str:
+        return query.replace("$service", service).replace("$stack", self.stack)
+
     def rules(self) -> list[Rule]:
         """The alerts that the stack's services bring, each once."""
         return _once(
-            replace(rule, expr=rule.expr.replace("$service", name))
+            replace(rule, expr=self._filled(rule.expr, name))
             for name, asked in sorted(self.requests.items())
             for rule in asked.rules
         )
@@ -217,7 +249,7 @@ class Context:
             replace(
                 panel,
                 title=panel.title.replace("$service", name),
-                query=panel.query.replace("$service", name),
+                query=self._filled(panel.query, name),
             )
             for name, asked in sorted(self.requests.items())
             for panel in asked.panels
@@ -253,7 +285,9 @@ class Context:
         for asked in self.requests.values():
             for base in asked.databases:
                 extensions.setdefault(base.name, {}).update(dict.fromkeys(base.extensions))
-        return [Database(name=name, extensions=tuple(extensions[name])) for name in sorted(extensions)]
+        return [
+            replace(self.database(name), extensions=tuple(extensions[name])) for name in sorted(extensions)
+        ]
 
     def documents(self) -> list[Documents]:
         """Every database of documents that the stack's services ask for, by name."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
+PASSWORD_IN_URL = re.compile(r"//[^@\s]*:[^@\s]*@")
 _SENSITIVE = ("password", "secret", "token", "key", "credential")
 
 
@@ -36,7 +38,7 @@ class ConfigurationError(ValueError):
 def shown(path: str, value: Any) -> str:
     """``value`` as it may be shown: not at all where it, or its path, speaks of a secret."""
     text = repr(value)
-    if any(word in f"{path} {text}".lower() for word in _SENSITIVE):
+    if PASSWORD_IN_URL.search(text) or any(word in f"{path} {text}".lower() for word in _SENSITIVE):
         return "the value"
     return text if len(text) <= 60 else f"{text[:57]}..."
 

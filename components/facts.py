@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -13,6 +13,20 @@ class Gpu:
 
     vendor: Literal["AMD", "NVIDIA"]
     memory: int | None = None
+
+
+BEFORE = "..previous"
+"""After the name of a secret: its value before. Nothing else is called so, for no name in one is empty."""
+
+
+@dataclass(frozen=True)
+class Renewed:
+    """A secret that has another value than its first."""
+
+    count: int
+    """How often it was replaced."""
+    both: bool
+    """The value before is accepted as well: who shows it has not changed yet, or not all have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +49,10 @@ class HostFacts:
     home: str = "/"
     busy_ports: Mapping[int, str] = field(default_factory=dict)
     """Ports of the plan that somebody else listens on, and who."""
+    renewed: Mapping[str, Renewed] = field(default_factory=dict)
+    """By name, the secrets of the stack that were replaced."""
+    formats: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Service to the formats that its data may have: that of the last deployment, and one it moves to."""
     swarm_nodes: Callable[[], int] = field(default=lambda: 0, compare=False)
     """Nodes of the swarm that the Docker daemon manages; 0 where it manages none."""
     digest: Callable[[str], str | None] = field(default=lambda path: "0" * 16, compare=False)

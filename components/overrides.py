@@ -12,6 +12,8 @@ from components.spec import Image, ServiceSpec
 PINNED = re.compile(
     r"[\w.-]+(:\d+)?(/[\w.-]+)*(:[\w.-]*\d[\w.-]*(@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})"
 )
+# A registry, and perhaps a path on it.
+MIRROR = re.compile(r"[\w.-]+(:\d+)?(/[\w.-]+)*/?")
 
 
 def parse_reference(reference: str) -> Image:

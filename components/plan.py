@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
@@ -10,18 +10,24 @@ from graphlib import CycleError, TopologicalSorter
 from pydantic import ValidationError
 
 from components import external, gpus
+from components import lock as locks
 from components.catalog import entry_of
 from components.config import StackConfig
 from components.context import Context, Endpoint
 from components.errors import ConfigurationError, Problem
 from components.external import External
 from components.facts import HostFacts
+from components.lock import Lock
 from components.overrides import with_image
 from components.plan_checks import (
+    alerts_taker,
+    check_alerts,
+    check_archives,
     check_budget,
     check_databases,
     check_gpu,
     check_needs,
+    check_owners,
     check_ports,
     check_routes,
     check_runnable,
@@ -30,7 +36,7 @@ from components.plan_checks import (
 from components.replicas import Instance, expanded
 from components.runtimes.base import Capability, Runtime
 from components.schedules import with_keeper
-from components.spec import Client, Requests, ServiceSpec
+from components.spec import Client, Database, Requests, ServiceSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +55,10 @@ class DeploymentPlan:
     """Those of them that a service is restarted for."""
     external: tuple[External, ...]
     """Services that somebody else runs."""
+    routes: tuple[tuple[str, str], ...] = ()
+    """Service and path of everything that the front door leads to."""
+    alerts_to: str | None = None
+    """Where on this host alerts are taken, if anywhere."""
     remarks: tuple[str, ...]
     """What the plan should tell its reader about the stack as a whole."""
 
@@ -74,7 +84,7 @@ class DeploymentPlan:
 
 def _clients(
     instances: Mapping[str, Instance], endpoints: Mapping[str, Endpoint]
-) -> dict[str, Callable[[str | None], Client]]:
+) -> dict[str, Callable[[Database | None], Client]]:
     found = {}
     for name, instance in instances.items():
         client = entry_of(instance.settings).client
@@ -120,9 +130,11 @@ def _described(
             logs=runtime.logs,
             processes=runtime.processes,
             figures=runtime.figures,
+            page=runtime.page,
             clients=_clients(instances, endpoints),
             digest=facts.digest,
             engine=runtime.engine,
+            renewed=facts.renewed,
             resolver=runtime.resolver,
             host_cpus=cpus,
         )
@@ -133,6 +145,8 @@ def _described(
             continue
         spec = replace(
             spec,
+            # The same for every kind of service, so that none has to hand it on.
+            resources=replace(spec.resources, cpu_weight=instance.settings.cpu_weight),
             replica_of=context.replica_of.get(name),
             needs=tuple(one for need in spec.needs for one in replicas.get(need, [need])),
         )
@@ -150,6 +164,16 @@ def _ordered(specs: Mapping[str, ServiceSpec]) -> tuple[list[ServiceSpec], list[
         return [], [Problem("hearth:services", f"need each other in a circle: {circle}; cut one need")]
 
 
+def _advisory(runtime: Runtime, specs: Sequence[ServiceSpec]) -> tuple[Capability, ...]:
+    """What is asked for and cannot be enforced; of shares of the CPU only where somebody sets one."""
+    weighed = any(spec.resources.cpu_weight is not None for spec in specs)
+    return tuple(
+        item
+        for item in Capability
+        if item not in runtime.capabilities and (weighed or item is not Capability.CPU_WEIGHT)
+    )
+
+
 def _accepts(config: StackConfig, name: str, memory: int) -> bool:
     """Whether a service's settings allow another memory limit."""
     settings = config.services[name]
@@ -160,11 +184,23 @@ def _accepts(config: StackConfig, name: str, memory: int) -> bool:
     return changed.reservation is None or changed.reservation <= memory
 
 
-def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: str) -> DeploymentPlan:
-    """Describe every service and check the whole.
+def build_plan(
+    config: StackConfig, facts: HostFacts, runtime: Runtime, stack: str, lock: Lock | None = None
+) -> DeploymentPlan:
+    """Describe every service and check the whole. What ``lock`` holds is deployed by exactly that version.
 
     Raises ``ConfigurationError`` with all problems of the budget, ports, needs and circles.
     """
+    plan, problems = draft_plan(config, facts, runtime, stack, lock)
+    if problems:
+        raise ConfigurationError(problems)
+    return plan
+
+
+def draft_plan(
+    config: StackConfig, facts: HostFacts, runtime: Runtime, stack: str, lock: Lock | None = None
+) -> tuple[DeploymentPlan, list[Problem]]:
+    """What could be described of the services, and everything that is refused; to look at, not to deploy."""
     cpus = facts.cpus if config.host.cpus == "auto" else config.host.cpus
     memory = facts.memory if config.host.memory == "auto" else config.host.memory
     instances, problems = expanded(config.services, shared=not runtime.containers)
@@ -177,6 +213,11 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
     specs, found = _described(config, instances, runtime, stack, facts, cpus, requests, others)
     problems += found
     problems += external.check(others, requests, runtime.containers)
+    if lock:
+        problems += locks.check(specs.values(), lock, locks.file_name(stack), containers=runtime.containers)
+        specs = {
+            name: locks.locked(spec, lock, containers=runtime.containers) for name, spec in specs.items()
+        }
     problems += runtime.refusals(config, facts, list(specs.values()))
     # Of one that could not be described more would be said twice.
     problems += check_databases(
@@ -184,6 +225,8 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
     )
     ordered, circles = _ordered(specs)
     problems += circles
+    problems += check_archives(list(specs.values()), backups=config.backup is not None)
+    problems += check_owners(list(specs.values()), requests)
     problems += check_needs(list(specs.values()), instances)
     problems += check_routes(requests, lambda name: instances[name].declared)
     problems += check_runnable(list(specs.values()), containers=runtime.containers)
@@ -195,25 +238,30 @@ def build_plan(config: StackConfig, facts: HostFacts, runtime: Runtime, stack: s
         cpus,
         lambda name, size: _accepts(config, name, size),
     )
+    taker = alerts_taker(list(specs.values()), requests, shared=not runtime.containers)
+    problems += check_alerts(config.health, taker)
     # A container on a Mac does not reach its GPU.
     shared_gpu = None if runtime.containers else facts.gpu_memory
     problems += check_gpu(list(specs.values()), config.host.gpu_memory or shared_gpu)
     problems += check_ports(list(specs.values()), facts.busy_ports, shared=not runtime.containers)
-    if problems:
-        # Replicas have theirs in common.
-        raise ConfigurationError(list(dict.fromkeys(problems)))
-    return DeploymentPlan(
+    plan = DeploymentPlan(
         stack=stack,
         runtime=runtime.name,
-        services=tuple(ordered),
+        services=tuple(ordered or specs.values()),
         memory_host=memory,
         memory_reserve=config.host.reserve,
         cpus_host=cpus,
-        advisory=tuple(item for item in Capability if item not in runtime.capabilities),
+        advisory=_advisory(runtime, ordered),
         watched=runtime.watched,
         external=tuple(
             External(name, where, next(iter(requests[name].probes or ()), None))
             for name, where in others.items()
         ),
+        routes=tuple(
+            (instances[name].declared, route.prefix) for name, one in requests.items() for route in one.routes
+        ),
+        alerts_to=taker,
         remarks=(*gpus.remarks(config.host, facts, ordered, runtime), *runtime.remarks),
     )
+    # Replicas have theirs in common.
+    return plan, list(dict.fromkeys(problems))

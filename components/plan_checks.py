@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from math import ceil
 
 from components.errors import Problem
+from components.health_settings import HealthSettings
 from components.spec import Requests, ServiceSpec
 from components.units import format_bytes, format_cpus
 
@@ -107,6 +108,47 @@ def check_databases(specs: Sequence[ServiceSpec], requests: Mapping[str, Request
     ]
 
 
+def check_archives(specs: Sequence[ServiceSpec], *, backups: bool) -> list[Problem]:
+    """Refuse an archive of changes that nothing adds whole copies to, and nothing ever thins out."""
+    return [
+        Problem(
+            f"hearth:services.{spec.declared}.point-in-time",
+            "needs hearth:backup, which adds the whole copies that a moment is reached from; "
+            "write hearth:backup: {}, or take point-in-time away",
+        )
+        for spec in specs
+        if spec.backup and spec.backup.archive and not backups
+    ]
+
+
+def check_owners(specs: Sequence[ServiceSpec], requests: Mapping[str, Requests]) -> list[Problem]:
+    """Refuse two services in one database of one server, where one of them must have it alone."""
+    servers = [spec.name for spec in specs if spec.serves_databases]
+    needs = {spec.name: spec.needs for spec in specs}
+    declared = {spec.name: spec.declared for spec in specs}
+
+    def found_in(name: str | None) -> str | None:
+        """The server itself, where ``name`` is one that stands before it."""
+        behind = [name, *needs.get(name or "", ())]
+        return next((one for one in behind if one in servers), next(iter(servers), None))
+
+    asked: dict[tuple[str, str | None], dict[str, bool]] = defaultdict(dict)
+    for service, wishes in requests.items():
+        # What a server declares itself is there for whoever is to use it.
+        for base in wishes.databases if service in declared and service not in servers else ():
+            asked[base.name, found_in(base.server)][declared[service]] = base.alone
+    return [
+        Problem(
+            f"hearth:services.{later}",
+            f"asks for the database {name} in {server}, which {first} asks for as well, and one of them must "
+            "have it alone; give one of them another name for its database",
+        )
+        for (name, server), owners in asked.items()
+        for first, later in zip(owners, [*owners][1:], strict=False)
+        if any(owners.values())
+    ]
+
+
 def check_needs(specs: Sequence[ServiceSpec], declared: Collection[str]) -> list[Problem]:
     """Refuse a service whose neighbour is not declared; one that cannot be described is told of elsewhere."""
     there = {*declared, *(spec.name for spec in specs)}
@@ -148,6 +190,28 @@ def check_secrets(specs: Sequence[ServiceSpec], readable: Callable[[str], bool])
         for ref in spec.secrets
         if ref.source is not None and not readable(ref.source)
     ]
+
+
+def alerts_taker(specs: Sequence[ServiceSpec], requests: Mapping[str, Requests], shared: bool) -> str | None:
+    """Address on this host of who takes alerts; none where nobody does, or only for other containers."""
+    return next(
+        (
+            port.authority
+            for spec in specs
+            if "alerts" in requests[spec.name].offers
+            for port in spec.ports[:1]
+            if shared or port.publish
+        ),
+        None,
+    )
+
+
+def check_alerts(health: HealthSettings | None, taker: str | None) -> list[Problem]:
+    """Refuse alerts that nobody would get."""
+    if health is None or not health.alert.alertmanager or taker:
+        return []
+    wrong = "nobody takes alerts at an address of this host; add an alertmanager, published where it is in a "
+    return [Problem("hearth:health.alert.alertmanager", f"{wrong}container, or leave this out")]
 
 
 def check_routes(requests: Mapping[str, Requests], declared: Callable[[str], str]) -> list[Problem]:
@@ -192,3 +256,17 @@ def check_ports(specs: Sequence[ServiceSpec], busy: Mapping[int, str], shared: b
         if port in busy
     ]
     return problems
+
+
+def check_formats(specs: Sequence[ServiceSpec], known: Mapping[str, Collection[str]]) -> list[Problem]:
+    """Refuse programs that cannot read the data there is: that is moved by an upgrade, or not at all."""
+    return [
+        Problem(
+            f"hearth:services.{spec.declared}",
+            f"its data is of {spec.type} {', '.join(sorted(known[spec.name]))}, which programs of "
+            f"{spec.format.version} cannot read: move it with `./hearth upgrade {spec.declared}`, or ask for "
+            "that version again",
+        )
+        for spec in specs
+        if spec.format and spec.name in known and spec.format.version not in known[spec.name]
+    ]

@@ -22,9 +22,20 @@ def _ports(spec: ServiceSpec, containers: bool) -> str:
 
 def _program(spec: ServiceSpec, runtime: str) -> str:
     if spec.package is None or runtime in CONTAINERS:
-        return spec.image.reference if spec.image else "-"
+        return spec.image.named if spec.image else "-"
     program = spec.package.programs[0]
     return f"{runtime}: {spec.package.aliases.get(program, program)}"
+
+
+def urls(plan: DeploymentPlan) -> dict[str, str]:
+    """Service to address on the host, where it is open there: its first port, which is its own."""
+    shared = plan.runtime not in CONTAINERS
+    return {
+        spec.name: port.authority
+        for spec in plan.services
+        for port in reversed(spec.ports)
+        if shared or port.publish
+    }
 
 
 def _row(spec: ServiceSpec, runtime: str) -> dict[str, str]:

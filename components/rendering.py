@@ -8,20 +8,24 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from components.units import format_bytes
+
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
 
 @cache
 def _environment() -> Environment:
-    # Configuration files, not HTML: autoescaping would corrupt quotes and ampersands.
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
-        autoescape=False,
+        # In configuration files it would corrupt quotes and ampersands.
+        autoescape=lambda name: name is not None and name.endswith(".html.j2"),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["size"] = format_bytes
+    return environment
 
 
 def render(template: str, **values: Any) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import pulumi
 from pulumi_command import local
 
 from components.commands import call, command
+from components.facts import Renewed
 from components.spec import ConfigFile, SecretRef
 
 
@@ -21,7 +22,8 @@ def fill(content: str, values: dict[str, str]) -> str:
 class SecretStore:
     """The secrets of one stack by name, created when first asked for.
 
-    ``digest`` changes with the content of a file; ``data`` says where a service keeps its data.
+    ``digest`` changes with the content of a file; ``data`` says where a service keeps a volume of its data;
+    ``renewed`` are those that another value was made for.
     """
 
     def __init__(
@@ -29,12 +31,14 @@ class SecretStore:
         root: str,
         parent: pulumi.Resource,
         digest: Callable[[str], str | None] = lambda path: "",
-        data: Callable[[str], tuple[str, str]] = lambda service: ("--data", service),
+        data: Callable[[str, str], tuple[str, str]] = lambda service, volume: ("--data", service),
+        renewed: Mapping[str, Renewed] = {},
     ) -> None:
         self._root = root
         self._parent = parent
         self._digest = digest
         self._data = data
+        self._renewed = renewed
         self._made: dict[str, local.Command] = {}
 
     def made(self, ref: SecretRef) -> local.Command:
@@ -46,16 +50,23 @@ class SecretStore:
             if ref.source:
                 words += ["--source", ref.source]
             if ref.guards:
-                words += self._data(ref.guards)
+                words += self._data(ref.guards, ref.volume)
             self._made[ref.name] = command(
                 f"secret-{ref.name}",
                 parent=self._parent,
                 create=call(*words),
-                # A file of the owner's is read again when its content is another, a renewed certificate.
-                generation=self._digest(ref.source) if ref.source else None,
+                generation=self._generation(ref),
                 secret=True,
             )
         return self._made[ref.name]
+
+    def _generation(self, ref: SecretRef) -> str | None:
+        """What changes when the secret is to be read again; tells nothing of it."""
+        if ref.source:
+            # A file of the owner's is another when its content is, as a renewed certificate's.
+            return self._digest(ref.source)
+        known = self._renewed.get(ref.name)
+        return str(known.count) if known else None
 
     def value(self, ref: SecretRef) -> pulumi.Output[str]:
         """The secret's text."""

@@ -38,6 +38,14 @@ class ServiceSettings(Strict):
         Bytes | None, Field(description="Memory promised under pressure; half the limit if absent.")
     ] = None
     cpus: Annotated[Cpus | None, Field(description="CPU limit in cores; none if absent.")] = None
+    cpu_weight: Annotated[
+        Count | None,
+        Field(
+            ge=1,
+            le=10000,
+            description="Share of the CPU against that of others while all want it; 100 if absent.",
+        ),
+    ] = None
     port: Annotated[
         PortNumber | None, Field(description="Port that the service listens on; none if it listens on none.")
     ] = None

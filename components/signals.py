@@ -36,7 +36,7 @@ class Probe:
 class Rule:
     """A condition that is an alert, in PromQL: every series it yields is one.
 
-    ``$service`` in it is the name of the service that brings it.
+    ``$service`` in it is the name of the service that brings it, and ``$stack`` that of the stack.
     """
 
     name: str
@@ -45,6 +45,8 @@ class Rule:
     """One line for its reader; ``{{ $labels.service }}`` and ``{{ $value }}`` may stand in it."""
     remedy: str
     """What to do about it, in a sentence."""
+    runbook: str | None = None
+    """Name of a page in ``docs/runbooks`` that goes through it."""
     wait: int = 0
     """Seconds that it must last."""
     severity: Literal["warning", "critical"] = "warning"
@@ -56,7 +58,10 @@ Group = Literal["health", "latency", "host", "processes", "data", "inference", "
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """A graph on a dashboard. ``$service`` in it is the name of the service that brings it."""
+    """A graph on a dashboard.
+
+    ``$service`` in it is the name of the service that brings it; ``$stack`` in its query, that of the stack.
+    """
 
     title: str
     query: str

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from components.captures import BackupPolicy
+from components.captures import BackupPolicy, DataFormat
+from components.facts import BEFORE
 from components.programs import Image, Package
 from components.signals import Panel, Probe, Queue, Rule, Scrape
 
@@ -73,6 +74,13 @@ class SecretRef:
     source: str | None = None
     guards: str | None = None
     """The service whose data cannot be read without it: once there is any, no other one is made."""
+    volume: Literal["data", "archive"] = "data"
+    """Which data of the service that is."""
+
+    @property
+    def before(self) -> SecretRef:
+        """The value until now, while it is accepted beside the new one."""
+        return SecretRef(name=f"{self.name}{BEFORE}", kind=self.kind)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +139,8 @@ class Resources:
     memory: int
     reservation: int | None = None
     cpus: float | None = None
+    cpu_weight: int | None = None
+    """Share of the CPU against that of others while all want it; 100 is everybody's."""
     pids: int = 512
     shm: int | None = None
     gpu_memory: int = 0
@@ -190,11 +200,27 @@ class Database:
 
     name: str
     extensions: tuple[str, ...] = ()
+    alone: bool = False
+    """Nobody else may have it: an application would find another one's tables where it makes its own."""
+    server: str | None = None
+    """The service that it is to be in; the stack's if absent."""
+    renewals: int = 0
+    """How often its password was replaced by another one."""
 
     @property
     def password(self) -> SecretRef:
-        """The role's password."""
+        """The password of ``login``."""
         return SecretRef(name=f"postgres-{self.name}")
+
+    @property
+    def login(self) -> str:
+        """The role by which it is entered. A role has one password, so the next one is another role's."""
+        return self.logins[self.renewals % 2]
+
+    @property
+    def logins(self) -> tuple[str, str]:
+        """The role that owns it and one that acts as that; no database is called like the second."""
+        return self.name, f"{self.name}-b"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,9 +271,11 @@ class Client:
     """Of ``size``, ``overflow``, ``wait`` and ``connections``: the variable by which clients are told."""
 
 
-Offer = Literal["routes", "probes", "alerts", "metrics", "logs"]
+Renewal = Literal["both", "once"]
+"""The old value is accepted beside the new one until all who show it have changed; or is refused at once."""
+Offer = Literal["routes", "probes", "alerts", "metrics", "logs", "counts"]
 """Leads anybody to the services behind it; asks any address whether it answers; takes alerts; answers
-PromQL; takes logs and answers LogQL."""
+PromQL; takes logs and answers LogQL; counts the requests that a front door says a line of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -291,16 +319,29 @@ class ServiceSpec:
     tasks: tuple[Task, ...] = ()
     check: tuple[str, ...] = ()
     """Command that reads the configuration files and exits non-zero when they are wrong."""
+    integrity: tuple[str, ...] = ()
+    """Command that exits non-zero and says why when data of the running service are damaged. Without one its
+    SQLite files are looked at."""
     schedule: Schedule | None = None
     """When the process runs, where it is not to run always."""
     serves_databases: bool = False
     """The databases that other services ask for are made here."""
     backup: BackupPolicy | None = None
     """None where nothing is worth keeping."""
+    format: DataFormat | None = None
+    """None where another version of the program reads the data as it is."""
     serves_documents: bool = False
     """So are those of documents."""
+    renewable: Mapping[str, Renewal] = field(default_factory=dict)
+    """The secrets shown to it, by name, that may get another value, and what is accepted meanwhile."""
+    live_secrets: bool = False
+    """Its tasks bring in what its files with secrets say, so it does not start again for them."""
     reads: tuple[str, ...] = ()
     """Directories that others fill, made where they are not there; mounts of a container are besides."""
+    fetches: int = 0
+    """Bytes of models that it will have in its data, as far as their size is known."""
+    shows_page: bool = False
+    """It serves the page that tells how the stack is."""
     notes: tuple[str, ...] = ()
     """What the plan should tell its reader about this service."""
     replica_of: str | None = None

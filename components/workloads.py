@@ -193,6 +193,12 @@ class Workload:
             "files": self.files,
             "source": self.source,
             "needs": tuple(self.clients),
+            # Its own program reads them when it starts.
+            "renewable": {
+                ref.name: "once"
+                for name, given in settings.secrets.items()
+                if (ref := _secret(name, given)).source is None
+            },
         }
         return ServiceSpec(**{**values, **changes})
 

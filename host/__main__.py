@@ -15,6 +15,8 @@ from host.errors import HostError
 VERBS = {
     "answers": "host.answers",
     "apply": "host.apply",
+    "deployment": "host.deployments",
+    "directories": "host.shared",
     "package": "host.packages.install",
     "ready": "host.containers.ready",
     "remove": "host.remove",

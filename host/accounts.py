@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -81,10 +82,14 @@ def join(account: str, name: str) -> None:
         _change("usermod", "--append", "--groups", name, account)
 
 
-def _change(*argv: str, fine: tuple[int, ...] = (0,)) -> None:
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+def _change(name: str, *arguments: str, fine: tuple[int, ...] = (0,)) -> None:
+    # Root's own PATH may lack them: cron's does, and that of a plain su.
+    program = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+    if program is None:
+        raise HostError(f"{name}: not found; install the package that brings it (passwd, or shadow-utils)")
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
     if done.returncode not in fine:
-        raise HostError(f"{' '.join(argv)} failed: {done.stderr.strip()}")
+        raise HostError(f"{name} {' '.join(arguments)} failed: {done.stderr.strip()}")
 
 
 def _maker() -> str:
@@ -95,24 +100,10 @@ def _maker() -> str:
 def _create(account: str) -> Identity:
     if os.geteuid() != 0 or sys.platform != "linux":
         raise HostError(f"account {account}: there is none; make it ({_maker()} {account}), or leave it out")
+    home, shell = ("--home-dir", "/nonexistent"), ("--shell", "/usr/sbin/nologin")
     # 9 is "name already in use": another run was faster.
-    done = subprocess.run(
-        [
-            "useradd",
-            "--system",
-            "--user-group",
-            "--no-create-home",
-            "--home-dir",
-            "/nonexistent",
-            "--shell",
-            "/usr/sbin/nologin",
-            account,
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    _change("useradd", "--system", "--user-group", "--no-create-home", *home, *shell, account, fine=(0, 9))
     identity = find(account)
-    if done.returncode not in (0, 9) or identity is None:
-        raise HostError(f"account {account}: useradd failed: {done.stderr.strip()}")
+    if identity is None:
+        raise HostError(f"account {account}: useradd made none")
     return identity

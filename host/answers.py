@@ -22,13 +22,22 @@ def main(arguments: list[str]) -> str:
     if arguments:
         raise HostError("usage: answers < document")
     document = stdin.document("service", "host", "port")
-    host = _gateway() if document["host"] == GATEWAY else document["host"]
+    host = _reached(document)
     deadline = time.monotonic() + SECONDS
     while reason := _complaint(document, host):
         if time.monotonic() > deadline:
             raise HostError(_refusal(document, host, reason))
         time.sleep(PAUSE_SECONDS)
     return f"{document['service']}: answers at {document['host']}:{document['port']}"
+
+
+def complaint(document: dict[str, Any]) -> str | None:
+    """Ask once, as ``main`` is asked. None when it answers, else why not."""
+    return _complaint(document, _reached(document))
+
+
+def _reached(document: dict[str, Any]) -> str:
+    return _gateway() if document["host"] == GATEWAY else document["host"]
 
 
 def _complaint(document: dict[str, Any], host: str) -> str | None:

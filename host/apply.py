@@ -31,6 +31,7 @@ from host.documents import Document, parse
 from host.errors import HostError
 from host.managers import Manager, State
 from host.notes import Notes
+from host.packages import links
 
 CHECK_SECONDS = 60
 
@@ -55,14 +56,20 @@ def apply(raw: dict[str, Any]) -> str:
 
 
 def with_generation(raw: dict[str, Any]) -> dict[str, Any]:
-    """The document, restarting also on the generation of the secret files as they lie on disk.
+    """The document with the generations of secret files and of locked programs as they lie on disk.
 
-    Whoever runs this, and with whatever environment, a new secret is noticed exactly once.
+    Whoever runs this, and with whatever environment, a new one is noticed exactly once: by a restart, or
+    for a secret by the tasks alone where ``live_secrets`` says that they take it to the process.
     """
     delivered = (
         files.read(secret_files.generation_path(Path(raw["root"]) / raw["service"] / "secrets")) or b""
     )
-    return {**raw, "restart_on": f"{raw.get('restart_on') or ''}{delivered.decode()}"}
+    key = "tasks_on" if raw.get("live_secrets") else "restart_on"
+    made = {**raw, key: f"{raw.get(key) or ''}{delivered.decode()}"}
+    if "package" in raw:
+        noted = files.read(links.generation_path(Path(raw["root"]), raw["package"]["name"])) or b""
+        made["programs"] = noted.decode()
+    return made
 
 
 @dataclass(frozen=True)
@@ -182,8 +189,11 @@ class Transaction:
 
     def _tasks(self, *, due: bool) -> str:
         applied = self.notes.applied
-        same = (
-            applied is not None and applied.tasks == self.document.tasks and applied.env == self.document.env
+        wanted = self.document
+        same = applied is not None and (applied.tasks, applied.env, applied.tasks_on) == (
+            wanted.tasks,
+            wanted.env,
+            wanted.tasks_on,
         )
         failed: list[str] = []
         if due or not (same and self.notes.tasks_done):

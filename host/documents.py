@@ -72,6 +72,10 @@ class Document:
     health: Health | None
     tasks: tuple[Task, ...]
     restart_on: str
+    tasks_on: str
+    """What the tasks run for again, though the process stays."""
+    programs: str
+    """What they are since they were last replaced; empty before that, and where no lock holds them."""
     ports: tuple[int, ...]
     memory: int
     """Limit in bytes, for whoever watches it; 0 for none."""
@@ -91,6 +95,7 @@ class Document:
             "files": [(str(file.path), file.data, file.mode) for file in (*self.files, self.unit)],
             "account": self.account,
             "restart_on": self.restart_on,
+            "programs": self.programs,
         }
 
 
@@ -117,6 +122,8 @@ def parse(raw: Mapping[str, Any]) -> Document:
                 for task in raw.get("tasks", ())
             ),
             restart_on=str(raw.get("restart_on") or ""),
+            tasks_on=str(raw.get("tasks_on") or ""),
+            programs=raw.get("programs", ""),
             ports=tuple(raw.get("ports", ())),
             memory=raw.get("memory", 0),
             reservation=raw.get("reservation", 0),

@@ -58,10 +58,11 @@ def inspect(raw: Mapping[str, Any]) -> list[Finding]:
 
 
 def changes(before: Document, after: Document) -> list[str]:
-    """Names of what differs between documents: files, ``unit``, ``account``, ``secrets``."""
+    """Names of what differs between documents: files, ``unit``, ``account``, ``programs``, ``secrets``."""
     old = {file.path: (file.data, file.mode) for file in before.files}
     new = {file.path: (file.data, file.mode) for file in after.files}
     names = [path.name for path in sorted({*old, *new}) if old.get(path) != new.get(path)]
     names += ["unit"] if before.unit != after.unit else []
     names += ["account"] if before.account != after.account else []
+    names += ["programs"] if before.programs != after.programs else []
     return names + (["secrets"] if before.restart_on != after.restart_on else [])

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from components.facts import HostFacts
-from host import gpus, notes, source
+from host import deployments, gpus, notes, renewal, source
 
 
 def data_root() -> str:
@@ -67,7 +67,7 @@ def _own_container_ports(stack: str) -> set[int]:
 
     try:
         client = docker.from_env(timeout=5)
-        found = client.containers.list(filters={"label": f"hearth.stack={stack}"})
+        found = client.containers.list(filters={"label": f"hearth.stack={stack}"}, ignore_removed=True)
     except docker.errors.DockerException:
         return set()
     bindings = [b for c in found for b in (c.attrs["HostConfig"]["PortBindings"] or {}).values()]
@@ -130,6 +130,7 @@ def measure(ports: Iterable[int], stack: str, data: str | None, *, containers: b
     root = data_root()
     superuser = os.geteuid() == 0
     memory = psutil.virtual_memory().total
+    own = Path(data or f"{root}/{stack}")
     return HostFacts(
         memory=memory,
         cpus=float(psutil.cpu_count() or 1),
@@ -144,5 +145,7 @@ def measure(ports: Iterable[int], stack: str, data: str | None, *, containers: b
         text=_text,
         swarm_nodes=_swarm_nodes,
         gpus=gpus.found(),
-        busy_ports=busy_ports(ports, stack, Path(data or f"{root}/{stack}"), containers=containers),
+        renewed=renewal.read(own),
+        formats=deployments.formats(own),
+        busy_ports=busy_ports(ports, stack, own, containers=containers),
     )

@@ -93,9 +93,16 @@ def difference(path: Path, *, mode: int, uid: int, gid: int, data: bytes | None 
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an advisory lock on ``path``; the kernel lets go of it when the process dies."""
+def locked(path: Path, busy: Exception | None = None) -> Iterator[None]:
+    """Hold an advisory lock on ``path``; the kernel lets go of it when the process dies.
+
+    Raises ``busy``, where that is given, instead of waiting for somebody else who holds it.
+    """
     with path.open("a") as file:
         path.chmod(0o600)
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
+        except BlockingIOError:
+            assert busy
+            raise busy from None
         yield

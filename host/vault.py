@@ -31,8 +31,7 @@ def main(arguments: list[str]) -> str:
     given = parser.parse_args(arguments)
     if given.kind == "file":
         return _given(given.name, given.source)
-    make = _password if given.kind == "password" else certificate.self_signed
-    return secret(given.root, given.name, lambda: _new(given, make))
+    return secret(given.root, given.name, lambda: _new(given, MAKERS[given.kind]))
 
 
 def _new(given: argparse.Namespace, make: Callable[[], str]) -> str:
@@ -60,6 +59,10 @@ def _encrypted(data: Path | None, volume: str | None) -> str | None:
 def _password() -> str:
     """URL-safe text of 32 random bytes: safe in a connection string, in SQL and in an ACL file."""
     return secrets.token_urlsafe(BYTES)
+
+
+MAKERS: dict[str, Callable[[], str]] = {"password": _password, "certificate": certificate.self_signed}
+"""How a value of each kind is made that is nobody's file."""
 
 
 def _given(name: str, source: Path) -> str:

@@ -6,16 +6,24 @@ The shape of an export: https://www.pulumi.com/docs/iac/cli/commands/pulumi_stac
 from __future__ import annotations
 
 import json
+import re
+import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from host.execution import die_with_parent
 from ops.errors import Failure
 
 # How the engine marks a secret in a state: sdk/go/common/resource/sig, "Key" and "Secret".
 _SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
+
+# Who holds the lock of a state that is kept in files: pkg/backend/diy/lock.go
+_LOCKED = re.compile(r"created by .*@(\S+) \(pid (\d+)\)")
+_PATIENCE, _PAUSE = 900, 2
 
 
 @dataclass(frozen=True)
@@ -29,13 +37,24 @@ class Resource:
 
 
 def _run(
-    arguments: list[str], stack: str, shown: bool = False, environment: Mapping[str, str] | None = None
+    arguments: list[str],
+    stack: str,
+    shown: bool = False,
+    environment: Mapping[str, str] | None = None,
+    stderr: int | None = None,
+    text: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
     argv = ["pulumi", "--non-interactive", *arguments, "--stack", stack]
     # What is shown is progress, and stdout is for results.
-    streams = {"stdout": sys.stderr} if shown else {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    streams = (
+        {"stdout": sys.stderr, "stderr": stderr}
+        if shown
+        else {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    )
     try:
-        return subprocess.run(argv, text=True, check=False, env=environment, **streams)
+        # Nobody else would undo what it goes on with: whoever kills this command ends Pulumi as well.
+        ended = {"preexec_fn": die_with_parent()} if shown else {}
+        return subprocess.run(argv, text=True, check=False, env=environment, input=text, **streams, **ended)
     except FileNotFoundError:
         raise Failure("pulumi: not found; run `make setup`, and start this command as ./hearth") from None
 
@@ -90,6 +109,21 @@ def exported(stack: str) -> dict[str, Any] | None:
     return _asked(["stack", "export"], stack)
 
 
+def creations(stack: str) -> list[dict[str, Any]]:
+    """The resources that a preview would create, as they would be in the state."""
+    found = _asked(["preview", "--json"], stack)
+    if found is None:
+        raise Failure(f"stack {stack}: has no state yet; run `pulumi stack init {stack}`")
+    return [step["newState"] for step in found["steps"] if step["op"] == "create"]
+
+
+def replace_state(stack: str, state: Mapping[str, Any]) -> None:
+    """Have ``state``, of the form of an export, in the place of the stack's. Raises ``Failure``."""
+    done = _run(["stack", "import"], stack, text=json.dumps(state))
+    if done.returncode:
+        raise _failure(["stack", "import"], done.stderr)
+
+
 def elsewhere(arguments: list[str], stack: str, environment: Mapping[str, str]) -> None:
     """Run Pulumi with a state of its own, as the environment says. Raises ``Failure`` with its reason."""
     done = _run(arguments, stack, environment=environment)
@@ -98,11 +132,97 @@ def elsewhere(arguments: list[str], stack: str, environment: Mapping[str, str]) 
         raise _failure(arguments, f"{done.stderr}\n{done.stdout}")
 
 
+def unlock(stack: str) -> None:
+    """Take away the lock of a run that was killed; for who knows that no other is under way."""
+    _run(["cancel", "--yes"], stack)
+
+
+def deploy(stack: str) -> None:
+    """Make the stack where there is none, and bring it up. Raises ``Failure``; Pulumi has said why."""
+    _shown(["stack", "select", "--create"], stack)
+    converge(stack)
+
+
 def redeploy(stack: str) -> None:
     """See what is really there, then make it what it should be."""
-    for arguments in (["refresh", "--yes", "--skip-preview"], ["up", "--yes", "--skip-preview"]):
-        if _run(arguments, stack, shown=True).returncode:
-            raise Failure(f"pulumi {arguments[0]} failed; its reasons are above")
+    converge(stack, refresh=True)
+
+
+def converge(
+    stack: str,
+    words: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    *,
+    refresh: bool = False,
+) -> None:
+    """Make a stack that is there what it should be. Raises ``Failure``; Pulumi has said why."""
+    for command in ("refresh", "up") if refresh else ("up",):
+        _shown([command, "--yes", "--skip-preview", *words], stack, environment)
+
+
+def require_settled(stack: str) -> None:
+    """Raise ``Failure`` where the stack's file and its state differ, or nothing is deployed."""
+    outputs(stack)
+    done = _run(["preview", "--expect-no-changes"], stack)
+    if done.returncode and "no changes were expected" in done.stdout + done.stderr:
+        raise Failure(
+            f"stack {stack}: its file has changes that are not deployed; "
+            f"deploy them first with `pulumi up --stack {stack}`"
+        )
+    if done.returncode:
+        raise _failure(["preview"], f"{done.stderr}\n{done.stdout}")
+
+
+def deploy_one_by_one(stack: str, progress: Callable[[str], None]) -> None:
+    """Make the stack what its file says, one resource after the other.
+
+    Waits for a run that is under way, and takes away the lock of one that was killed.
+    """
+    _patiently(["up", "--yes", "--skip-preview", "--parallel", "1"], stack, progress)
+
+
+def refresh(stack: str, progress: Callable[[str], None]) -> None:
+    """See what is really there; what a killed run was creating is created again. Waits as the above."""
+    _patiently(["refresh", "--yes", "--skip-preview", "--clear-pending-creates"], stack, progress)
+
+
+def _patiently(arguments: list[str], stack: str, progress: Callable[[str], None]) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        done = _run(arguments, stack, shown=True, stderr=subprocess.PIPE)
+        if not done.returncode:
+            return
+        holders = _LOCKED.findall(done.stderr)
+        if not holders or time.monotonic() > deadline:
+            print(done.stderr, file=sys.stderr, end="")
+            raise _told(arguments)
+        if any(_lives(host, int(pid)) for host, pid in holders):
+            progress(f"waiting for process {holders[0][1]} on {holders[0][0]}, which works on stack {stack}")
+            time.sleep(_PAUSE)
+        elif _run(["cancel", "--yes"], stack).returncode:
+            raise Failure(f"stack {stack} is locked by a run that was killed; run `pulumi cancel`")
+
+
+def _lives(host: str, pid: int) -> bool:
+    """Of another machine's processes nothing is known here."""
+    import psutil
+
+    return host != socket.gethostname() or psutil.pid_exists(pid)
+
+
+def preview(stack: str, words: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Show what that would change. Raises ``Failure``; Pulumi has said why."""
+    _shown(["preview", "--diff", *words], stack, environment)
+
+
+def _shown(arguments: list[str], stack: str, environment: Mapping[str, str] | None = None) -> None:
+    if _run(arguments, stack, shown=True, environment=environment).returncode:
+        raise _told(arguments)
+
+
+def _told(arguments: list[str]) -> Failure:
+    """A failure of which Pulumi has shown the reasons."""
+    return Failure(f"pulumi {arguments[0]} failed; its reasons are above")
 
 
 def _revealed(value: Any) -> Any:

@@ -9,6 +9,13 @@ class Failure(Exception):
     status = 1
 
 
+class NotDeployed(Failure):
+    """A service of the stack's file of which nothing is on this machine."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__(f"{service}: is not deployed here; deploy it with `pulumi up`")
+
+
 class Usage(Failure):
     """The command was called wrongly."""
 

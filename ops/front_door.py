@@ -32,10 +32,15 @@ def url(config: StackConfig, urls: Mapping[str, str]) -> str:
     name = service(config)
     if name not in urls:
         raise Failure(f"{name} is not published; set its publish: true and run `pulumi up`")
-    host, _, port = urls[name].rpartition(":")
-    reached = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)
     scheme = "https" if getattr(config.services[name], "tls", None) else "http"
-    return f"{scheme}://{reached}:{port}"
+    return f"{scheme}://{reached(urls[name])}"
+
+
+def reached(address: str) -> str:
+    """An address that is listened on, as it is asked from this host."""
+    host, _, port = address.rpartition(":")
+    known = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
+    return f"{known.get(host, host)}:{port}"
 
 
 def password_file(config: StackConfig, data: str) -> Path | None:

@@ -95,7 +95,7 @@ def run(stack: str, name: str, within: float, progress: Callable[[str], None]) -
         return _run(NativeJob(stacks.root(stack, stacks.configured(stack)), name), name, within, progress)
     with client.daemon() as daemon:
         labels = [f"hearth.stack={stack}", f"hearth.service={name}"]
-        found = daemon.containers.list(filters={"label": labels})
+        found = daemon.containers.list(filters={"label": labels}, ignore_removed=True)
         if not found:
             raise Failure(f"{name}: no container of it runs here; run `make up`")
         return _run(ContainerJob(found[0]), name, within, progress)

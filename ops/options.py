@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from ops.backup.places import Place
+
 DEFAULT_STACK = "local"
 
 Stack = Annotated[
@@ -13,3 +15,6 @@ Stack = Annotated[
     typer.Option("--stack", "-s", envvar="HEARTH_STACK", metavar="NAME", help="Stack to work on."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+From = Annotated[
+    Place, typer.Option("--from", help="Which repository: the first, or the second that has the copies.")
+]

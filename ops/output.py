@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 _PIPE_WIDTH = 200
 
@@ -23,14 +24,20 @@ def console(stderr: bool = False) -> Console:
     return Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], stderr: bool = False) -> None:
-    """Rows under their headings."""
+def rows(columns: Sequence[str], values: Iterable[Sequence[str]]) -> Table:
+    """Rows under their headings, for a console to print. Text stands as it is, ``[`` and all."""
     from rich.table import Table
+    from rich.text import Text
 
     drawn = Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for row in rows:
-        drawn.add_row(*row)
-    console(stderr).print(drawn)
+    for row in values:
+        drawn.add_row(*map(Text, row))
+    return drawn
+
+
+def table(columns: Sequence[str], values: Iterable[Sequence[str]], stderr: bool = False) -> None:
+    """Print rows under their headings."""
+    console(stderr).print(rows(columns, values))
 
 
 def data(value: Any) -> None:

@@ -52,7 +52,7 @@ def _labels(stack: str, service: str | None) -> dict[str, list[str]]:
 
 def containers(client: DockerClient, stack: str, service: str | None = None) -> list[str]:
     """Containers of a stack or of one of its services, running or not."""
-    found = client.containers.list(all=True, filters=_labels(stack, service))
+    found = client.containers.list(all=True, filters=_labels(stack, service), ignore_removed=True)
     return [f"container {container.name}" for container in found]
 
 

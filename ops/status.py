@@ -1,30 +1,36 @@
-"""How each service of a stack is: whether it answers, what it takes, when it was last backed up."""
+"""How a stack is: its services, what is refused or degraded, and why. The table and the page read this."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from host import files, health, managers, notes
-from host.accounts import Identity, find
-from host.managers import State
-from ops.backup import record
+from components.watching import NAME
+from host import answers
+from ops import front_door, health_log, looks, stacks
+from ops.backup import record, runs
+from ops.errors import Failure
+from ops.looks import ABSENT, ANSWERS, Look, Seen
 
 if TYPE_CHECKING:
+    from components.config import StackConfig
+    from components.errors import Problem
+    from components.external import External
     from components.plan import DeploymentPlan
-    from components.spec import ServiceSpec
 
-ANSWERS = "answers"
-_CGROUP_CACHE = ("total_inactive_file", "inactive_file")
+# As the alerts BackupTooOld and DrillTooOld have it.
+BACKUP_SECONDS = 26 * 3600
+DRILL_SECONDS = 8 * 86400
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One service. ``memory`` in bytes; ``restarts`` where its manager counts them; times since 1970."""
+    """One service. ``memory`` and ``limit`` in bytes; ``restarts`` where its manager counts them; ``backup``
+    and ``drill`` are times since 1970.
+    """
 
     service: str
     state: str
@@ -33,106 +39,154 @@ class Condition:
     restarts: int | None
     version: str
     address: str
+    path: str | None
+    """Where the front door leads to it."""
+    url: str | None
+    """That path with the front door's address."""
     backup: float | None
     drill: float | None
 
-
-class Look(Protocol):
-    """State, memory, restarts and version of one service."""
-
-    def __call__(self, spec: ServiceSpec) -> tuple[str, int | None, int | None, str]: ...
-
-
-def conditions(plan: DeploymentPlan, root: Path, look: Look, containers: bool) -> list[Condition]:
-    """Every service of the plan, in the order in which they start."""
-    kept = record.read(root)
-    found = []
-    for spec in plan.services:
-        state, memory, restarts, version = look(spec)
-        addresses = [port.authority for port in spec.ports if port.publish or not containers]
-        times = kept.get(spec.name, {})
-        found.append(
-            Condition(
-                service=spec.name,
-                state=state,
-                memory=memory,
-                limit=spec.resources.memory,
-                restarts=restarts,
-                version=version,
-                address=" ".join(addresses),
-                backup=times.get("backup", {}).get("time"),
-                drill=times.get("drill", {}).get("time"),
-            )
-        )
-    return found
+    @property
+    def answers(self) -> bool:
+        """Whether it is well."""
+        return self.state == ANSWERS
 
 
 @dataclass(frozen=True)
-class NativeLook:
-    """Processes of this host, below ``root``."""
+class Report:
+    """A whole stack at ``time`` (since 1970)."""
 
-    root: Path
-
-    def __call__(self, spec: ServiceSpec) -> tuple[str, int | None, int | None, str]:
-        """See ``Look``."""
-        home = self.root / spec.name
-        document = notes.read(home).applied
-        version = self._version(spec.name)
-        if document is None:
-            return "not deployed", None, None, version
-        status = managers.of(document).status()
-        # Only systemd counts them; elsewhere the figure is the time of the start.
-        restarts = status.attempt if document.runtime == "systemd" else None
-        if status.state is State.STOPPED:
-            return f"stopped: {status.reason}", None, restarts, version
-        identity = find(document.account) or Identity(-1, -1)
-        complaint = health.complaint(document, identity)
-        return complaint.splitlines()[0] if complaint else ANSWERS, _memory(home), restarts, version
-
-    def _version(self, service: str) -> str:
-        made = json.loads(files.read(self.root / "packages" / f"{service}.json") or b"{}")
-        return made.get("result", "").partition(" from ")[0]
-
-
-def _memory(home: Path) -> int:
-    """Bytes of the processes that work below ``home``; what they share counts once, where that is known."""
-    import psutil
-
-    total = 0
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if Path(process.cwd()).is_relative_to(home):
-                info = process.memory_full_info()
-                total += getattr(info, "pss", info.rss)
-    return total
-
-
-@dataclass(frozen=True)
-class ContainerLook:
-    """Containers of the daemon."""
-
-    daemon: Any
     stack: str
+    runtime: str
+    time: float
+    services: tuple[Condition, ...]
+    refused: tuple[str, ...]
+    """What of the stack file cannot be deployed here as it is now."""
+    degraded: tuple[str, ...]
+    """What should be otherwise, and is not."""
+    notes: tuple[str, ...]
+    """What the plan says that is not enforced, or not done."""
 
-    def __call__(self, spec: ServiceSpec) -> tuple[str, int | None, int | None, str]:
-        """See ``Look``."""
-        import docker
-
-        version = spec.image.reference.rpartition("/")[2]
-        try:
-            container = self.daemon.containers.get(f"{self.stack}-{spec.name}")
-        except docker.errors.NotFound:
-            return "not deployed", None, None, version
-        restarts = container.attrs["RestartCount"]
-        if container.status != "running":
-            return container.status, None, restarts, version
-        state = container.attrs["State"].get("Health", {}).get("Status", "healthy")
-        memory = _used(container.stats(stream=False)["memory_stats"])
-        return ANSWERS if state == "healthy" else state, memory, restarts, version
+    @property
+    def well(self) -> bool:
+        """Whether every service answers and nothing is refused."""
+        return not self.refused and all(one.answers for one in self.services)
 
 
-def _used(stats: Mapping[str, Any]) -> int:
-    """As ``docker stats`` shows it: without what the kernel would give back at once."""
-    details = stats.get("stats", {})
-    cache = next((details[key] for key in _CGROUP_CACHE if key in details), 0)
-    return max(0, stats.get("usage", 0) - cache)
+def report(stack: str) -> Report:
+    """Look at a stack once. Raises ``Failure`` for a file that cannot be read as a stack at all."""
+    config = stacks.configured(stack)
+    plan, problems = stacks.drafted(config, stack)
+    return with_health(look(stack, config, plan, problems), stacks.root(stack, config))
+
+
+def with_health(report: Report, root: Path) -> Report:
+    """With what the last look of the stack's own schedule has found to be wrong."""
+    return replace(report, degraded=(*report.degraded, *health_log.read(root / NAME).wrong))
+
+
+def look(stack: str, config: StackConfig, plan: DeploymentPlan, problems: list[Problem]) -> Report:
+    """Look at the services of a plan, or of as much of one as there is."""
+    from components.plan_table import notes
+
+    root, door = stacks.root(stack, config), _door(config, plan)
+    kept = record.read(root)
+    with looks.opened(stack, config, root) as see:
+        own = tuple(_conditions(plan, see, kept, door, config.containers))
+    services = (*own, *(_external(other) for other in plan.external))
+    return Report(
+        stack=stack,
+        runtime=plan.runtime,
+        time=time.time(),
+        services=services,
+        refused=tuple(str(problem) for problem in problems),
+        degraded=(
+            *_degraded(services, plan, backed_up=config.backup is not None),
+            *(
+                f"the last {kind} failed: {run['reason'].splitlines()[0]}"
+                for kind, run in runs.read(root).items()
+                if run["reason"]
+            ),
+        ),
+        notes=tuple(notes(plan)),
+    )
+
+
+def _door(config: StackConfig, plan: DeploymentPlan) -> str | None:
+    """The front door's address on this host."""
+    from components.plan_table import urls
+
+    try:
+        return front_door.url(config, urls(plan))
+    except Failure:
+        return None
+
+
+def _conditions(
+    plan: DeploymentPlan, see: Look, kept: dict[str, Any], door: str | None, containers: bool
+) -> Iterator[Condition]:
+    paths = dict(reversed(plan.routes))
+    for spec in plan.services:
+        seen: Seen = see(spec)
+        addresses = [port.authority for port in spec.ports if port.publish or not containers]
+        times, path = kept.get(spec.name, {}), paths.get(spec.declared) if door else None
+        yield Condition(
+            service=spec.name,
+            state=seen.state,
+            memory=seen.memory,
+            limit=spec.resources.memory,
+            restarts=seen.restarts,
+            version=seen.version,
+            address=" ".join(addresses),
+            path=path,
+            url=f"{door}{path}" if path else None,
+            backup=times.get("backup", {}).get("time"),
+            drill=times.get("drill", {}).get("time"),
+        )
+
+
+def _external(other: External) -> Condition:
+    why = answers.complaint(other.question)
+    return Condition(
+        service=other.name,
+        state=why or ANSWERS,
+        memory=None,
+        limit=0,
+        restarts=None,
+        version="run by somebody else",
+        address=str(other.endpoint),
+        path=None,
+        url=None,
+        backup=None,
+        drill=None,
+    )
+
+
+def _degraded(services: tuple[Condition, ...], plan: DeploymentPlan, *, backed_up: bool) -> Iterator[str]:
+    now = time.time()
+    covered = {spec.name for spec in plan.services if spec.backup} if backed_up else set()
+    for one in services:
+        if not one.answers:
+            yield f"{one.service}: {one.state}"
+        if one.service not in covered or one.state == ABSENT:
+            continue
+        if one.backup is None:
+            yield f"{one.service}: has no backup yet"
+        elif now - one.backup > BACKUP_SECONDS:
+            yield f"{one.service}: the last backup was {ago(one.backup)}"
+        if one.drill is not None and now - one.drill > DRILL_SECONDS:
+            yield f"{one.service}: the last drill was {ago(one.drill)}"
+
+
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
+
+
+def ago(when: float | None) -> str:
+    """How long ago a time since 1970 was, in its largest unit."""
+    if when is None:
+        return "never"
+    seconds = time.time() - when
+    for size, unit in _UNITS:
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit} ago"
+    return "just now"

@@ -17,16 +17,21 @@ from tests.e2e.image import image
 from tests.e2e.programs import prepare
 from tests.support.built import built
 
-_PYTEST = (sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile")
+# In the order of their names: by themselves, files with one long test would be run last, one after the other.
+_PYTEST = (sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 def main(options: list[str]) -> int:
     """The first exit status that is not 0, else 0."""
     with tempfile.TemporaryDirectory() as scratch, docker_daemon(Path(scratch) / "dockerd.log"):
+        # The image takes it along.
+        print(
+            f"tests: cAdvisor's library with a launcher of the tests, {standins.cadvisor().name}", flush=True
+        )
         print(f"tests: container image {image()}", flush=True)
         prepare()
         print(f"tests: stand-ins {standins.ferretdb().name}, {standins.neo4j().name}", flush=True)
-        for name in ("loki", "promtail"):
+        for name in ("loki", "promtail", "rest-server", "versitygw"):
             print(f"tests: {built(name)}", flush=True)
         ruff = [sys.executable, "-m", "ruff", "check", "--quiet", "."]
         if status := subprocess.run(ruff, check=False).returncode:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from components.context import Context
 from components.settings import ServiceSettings
-from components.signals import Panel
+from components.signals import Panel, Rule
 from components.spec import (
     HealthCheck,
     Image,
@@ -29,7 +29,8 @@ from components.units import Bytes, PortNumber
 
 IMAGE = Image(repository="gcr.io/cadvisor/cadvisor", tag="v0.52.1", program="/usr/bin/cadvisor")
 PACKAGE = Package(programs=("cadvisor",), apt=("cadvisor",))
-_OURS = 'container_label_hearth_service!=""'
+# One daemon may run several stacks, with services of the same names.
+_OURS = 'container_label_hearth_stack="$stack",container_label_hearth_service!=""'
 _LABEL = "{{container_label_hearth_service}}"
 PANELS = (
     Panel(
@@ -64,6 +65,24 @@ PANELS = (
         legend=_LABEL,
     ),
 )
+# What the kernel cannot take back: files that it keeps in memory it can, and they count as used, too.
+_HELD = " - ".join(
+    f"container_memory_{part}_bytes{{{_OURS}}}"
+    for part in ("usage", "total_active_file", "total_inactive_file")
+)
+RULES = (
+    Rule(
+        name="ContainerMemoryHigh",
+        # Above what programs are told to keep within, which caches fill up: 85 %.
+        expr="label_replace(max by (container_label_hearth_service)"
+        f" (100 * ({_HELD}) / (container_spec_memory_limit_bytes{{{_OURS}}} > 0)),"
+        ' "service", "$1", "container_label_hearth_service", "(.*)") > 90',
+        summary='{{ $labels.service }} takes {{ printf "%.0f" $value }} % of its memory limit',
+        remedy="Raise its memory in the stack file, or give it less to hold; at its limit the kernel ends it",
+        runbook="service-fails",
+        wait=300,
+    ),
+)
 # What the panels draw; each of the others would be read from the kernel every time.
 METRICS = ("cpu", "memory")
 
@@ -77,7 +96,7 @@ class Settings(ServiceSettings):
 
 def requests(settings: Settings) -> Requests:
     """The figures of every container of the stack."""
-    return Requests(scrapes=(Scrape(),), probes=(Probe(path="/healthz"),), panels=PANELS)
+    return Requests(scrapes=(Scrape(),), probes=(Probe(path="/healthz"),), rules=RULES, panels=PANELS)
 
 
 def spec(settings: Settings, context: Context) -> ServiceSpec:
@@ -94,6 +113,8 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
                 f"-listen_ip={context.listen}",
                 f"-port={settings.port}",
                 f"-enable_metrics={','.join(METRICS)}",
+                # Not every unit of the host's systemd, and every session.
+                "-docker_only=true",
                 "-store_container_labels=false",
                 "-whitelisted_container_labels=hearth.stack,hearth.service",
                 "-housekeeping_interval=15s",

@@ -17,6 +17,7 @@ from components.spec import (
     BackupPolicy,
     Client,
     ConfigFile,
+    Database,
     HealthCheck,
     Image,
     Package,
@@ -46,7 +47,7 @@ class Settings(ServiceSettings):
     max_request: Annotated[Bytes, Field(description="Largest request that it takes.")] = 40 * MIB
 
 
-def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+def client(settings: Settings, name: str, endpoint: Endpoint, database: Database | None) -> Client:
     """``CHROMA_HOST`` and ``CHROMA_PORT``."""
     return Client(network="data", env={"CHROMA_HOST": endpoint.host, "CHROMA_PORT": str(endpoint.port)})
 

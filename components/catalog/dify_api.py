@@ -5,6 +5,7 @@ Environment: https://docs.dify.ai/en/self-host/configuration/environments
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -31,7 +32,7 @@ VERSION = "1.13.3"
 IMAGE = Image(repository="langgenius/dify-api", tag=VERSION)
 # The account of the image, which owns the files of users.
 UID = 1001
-DATABASE = Database(name="dify", extensions=("uuid-ossp", "vector"))
+DATABASE = Database(name="dify", extensions=("uuid-ossp", "vector"), alone=True)
 # Number of the database in Redis that its queue is in, apart from its cache in 0.
 _QUEUE = 1
 
@@ -56,7 +57,7 @@ class Settings(ApplicationSettings):
 
 def requests(settings: Settings) -> Requests:
     """A database of its own with vectors, and where it says that it is well."""
-    return Requests(databases=(DATABASE,), probes=(Probe(path="/health"),))
+    return Requests(databases=(replace(DATABASE, server=settings.postgres),), probes=(Probe(path="/health"),))
 
 
 def part(api: str, use: str) -> SecretRef:
@@ -90,7 +91,7 @@ def environment(
         "DB_TYPE": "postgresql",
         "DB_HOST": base.host,
         "DB_PORT": str(base.port),
-        "DB_USERNAME": DATABASE.name,
+        "DB_USERNAME": context.database(DATABASE.name).login,
         "DB_DATABASE": DATABASE.name,
         "REDIS_HOST": cache.host,
         "REDIS_PORT": str(cache.port),
@@ -112,7 +113,7 @@ def environment(
             "VECTOR_STORE": "pgvector",
             "PGVECTOR_HOST": base.host,
             "PGVECTOR_PORT": str(base.port),
-            "PGVECTOR_USER": DATABASE.name,
+            "PGVECTOR_USER": context.database(DATABASE.name).login,
             "PGVECTOR_DATABASE": DATABASE.name,
         }
         values["PGVECTOR_PASSWORD"] = "@@database@@"

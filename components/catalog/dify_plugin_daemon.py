@@ -5,6 +5,7 @@ Environment: https://github.com/langgenius/dify-plugin-daemon/blob/main/internal
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
@@ -29,7 +30,7 @@ from components.spec import (
 from components.units import Bytes, PortNumber
 
 IMAGE = Image(repository="langgenius/dify-plugin-daemon", tag="0.5.3-local")
-DATABASE = Database(name="dify_plugin", extensions=("uuid-ossp",))
+DATABASE = Database(name="dify_plugin", extensions=("uuid-ossp",), alone=True)
 
 
 class Settings(ApplicationSettings):
@@ -43,7 +44,9 @@ class Settings(ApplicationSettings):
 
 def requests(settings: Settings) -> Requests:
     """A database of its own, and where it says that it is well."""
-    return Requests(databases=(DATABASE,), probes=(Probe(path="/health/check"),))
+    return Requests(
+        databases=(replace(DATABASE, server=settings.postgres),), probes=(Probe(path="/health/check"),)
+    )
 
 
 def spec(settings: Settings, context: Context) -> ServiceSpec:
@@ -59,7 +62,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         "DB_TYPE": "postgresql",
         "DB_HOST": base.host,
         "DB_PORT": str(base.port),
-        "DB_USERNAME": DATABASE.name,
+        "DB_USERNAME": context.database(DATABASE.name).login,
         "DB_DATABASE": DATABASE.name,
         # Looked into for the database, which is there already.
         "DB_DEFAULT_DATABASE": DATABASE.name,

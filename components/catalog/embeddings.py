@@ -16,6 +16,7 @@ from components.settings import ServiceSettings
 from components.signals import Panel
 from components.spec import (
     Client,
+    Database,
     HealthCheck,
     Image,
     Package,
@@ -98,7 +99,7 @@ def requests(settings: Settings) -> Requests:
     )
 
 
-def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+def client(settings: Settings, name: str, endpoint: Endpoint, database: Database | None) -> Client:
     """``EMBEDDINGS_URL``, below which there is an OpenAI-compatible API."""
     return Client(network="backend", env={"EMBEDDINGS_URL": f"http://{endpoint}/v1"})
 

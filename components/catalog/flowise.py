@@ -60,7 +60,9 @@ def requests(settings: Settings) -> Requests:
 
     Its page works at the root of an address alone, so it has no path on the front door.
     """
-    own = Database(name=settings.database_name, extensions=("uuid-ossp", "vector"))
+    own = Database(
+        name=settings.database_name, extensions=("uuid-ossp", "vector"), alone=True, server=settings.postgres
+    )
     return Requests(
         databases=(own,) if settings.database == "postgres" else (), probes=(Probe(path="/api/v1/ping"),)
     )
@@ -76,9 +78,10 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         "EXPRESS_SESSION_SECRET": "@@session@@",
         "TOKEN_HASH_SECRET": "@@token@@",
     }
-    secrets = {"key": key(context.service)} | {
+    signing = {
         use: SecretRef(name=f"{context.service}-{use}") for use in ("access", "refresh", "session", "token")
     }
+    secrets = {"key": key(context.service)} | signing
     url = settings.url or f"http://127.0.0.1:{settings.port}/"
     env = {
         "HOME": data,
@@ -100,7 +103,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
             "DATABASE_HOST": endpoint.host,
             "DATABASE_PORT": str(endpoint.port),
             "DATABASE_NAME": settings.database_name,
-            "DATABASE_USER": settings.database_name,
+            "DATABASE_USER": context.database(settings.database_name).login,
         }
         values["DATABASE_PASSWORD"] = "@@database@@"
         secrets["database"] = Database(name=settings.database_name).password
@@ -123,6 +126,8 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         resources=Resources(memory=settings.memory, reservation=settings.reservation, cpus=settings.cpus),
         health=asked(f"http://127.0.0.1:{settings.port}/api/v1/ping", by="node", start_period=180),
         security=Security(uid=1000, executable_memory=True),
+        # Who is logged in logs in again.
+        renewable={ref.name: "once" for ref in signing.values()},
         networks=settings.networks,
         ports=(Port(name="http", number=settings.port, publish=settings.publish),),
         volumes=(Volume(name="data", path=data),),

@@ -53,7 +53,7 @@ def requests(settings: Settings) -> Requests:
 
     Its page works at the root of an address alone, so it has no path on the front door.
     """
-    own = Database(name=settings.database_name, extensions=("vector",))
+    own = Database(name=settings.database_name, extensions=("vector",), alone=True, server=settings.postgres)
     return Requests(
         databases=(own,) if settings.database == "postgres" else (), probes=(Probe(path="/health"),)
     )
@@ -69,7 +69,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         server = context.needed("postgres", settings.postgres)
         name = settings.database_name
         values["LANGFLOW_DATABASE_URL"] = (
-            f"postgresql://{name}:@@database@@@{context.endpoint(server)}/{name}"
+            f"postgresql://{context.database(name).login}:@@database@@@{context.endpoint(server)}/{name}"
         )
         secrets["database"] = Database(name=name).password
         needs.append(server)

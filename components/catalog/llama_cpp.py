@@ -16,6 +16,7 @@ from components.signals import Panel, Rule
 from components.spec import (
     Client,
     ConfigFile,
+    Database,
     HealthCheck,
     Image,
     Package,
@@ -156,7 +157,7 @@ def _source(settings: Settings, context: Context) -> tuple[str, str]:
     return ("--model", f"{context.places.data}/{settings.model}")
 
 
-def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+def client(settings: Settings, name: str, endpoint: Endpoint, database: Database | None) -> Client:
     """``OPENAI_BASE_URL`` and, where a key is asked for, ``OPENAI_API_KEY`` as a secret."""
     return Client(
         network="backend",
@@ -211,6 +212,8 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         files=(ConfigFile(path=context.secret_path("key"), content="@@key@@\n", secrets={"key": key}),)
         if settings.api_key
         else (),
+        fetches=0 if source[0] == "--model" or settings.footprint is None else settings.footprint.weights,
+        renewable={key.name: "once"} if settings.api_key else {},
         notes=(f"{settings.model}: size unknown, not in the memory budget; declare weights",)
         if unknown
         else (),

@@ -18,6 +18,7 @@ from components.signals import Panel
 from components.spec import (
     Client,
     ConfigFile,
+    Database,
     HealthCheck,
     Image,
     Package,
@@ -126,7 +127,7 @@ def requests(settings: Settings) -> Requests:
     )
 
 
-def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+def client(settings: Settings, name: str, endpoint: Endpoint, database: Database | None) -> Client:
     """``OPENAI_BASE_URL`` and, where a key is asked for, ``OPENAI_API_KEY`` as a secret."""
     return Client(
         network="backend",
@@ -195,5 +196,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         ports=(Port(name="http", number=settings.port, publish=settings.publish),),
         volumes=(Volume(name="data", path=data),),
         files=(models, key) if settings.api_key else (models,),
+        fetches=sum(model.footprint.weights for model in settings.models if model.footprint),
+        renewable={context.service: "once"} if settings.api_key else {},
         notes=tuple(f"{name}: size unknown, not in the memory budget; declare weights" for name in unknown),
     )

@@ -17,6 +17,7 @@ from components.spec import (
     BackupPolicy,
     Client,
     ConfigFile,
+    Database,
     Documents,
     HealthCheck,
     Image,
@@ -74,9 +75,9 @@ def requests(settings: Settings) -> Requests:
     return Requests(documents=tuple(Documents(name=name) for name in settings.databases))
 
 
-def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+def client(settings: Settings, name: str, endpoint: Endpoint, database: Database | None) -> Client:
     """``MONGODB_URL`` with the password of the user of ``database`` in it, or of the first there is."""
-    chosen = database or next(iter(settings.databases), None)
+    chosen = database.name if database else next(iter(settings.databases), None)
     if chosen not in settings.databases:
         raise LookupError(f"uses {name}, which has no database {chosen}; add it to its databases")
     return Client(

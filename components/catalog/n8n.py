@@ -73,7 +73,8 @@ def package(database: str) -> Package:
 
 def requests(settings: Settings) -> Requests:
     """A database of its own, its path on the front door, and where it says that it is well."""
-    databases = (Database(name=settings.database_name),) if settings.database == "postgres" else ()
+    own = Database(name=settings.database_name, alone=True, server=settings.postgres)
+    databases = (own,) if settings.database == "postgres" else ()
     return Requests(
         routes=(Route(prefix=settings.path, websocket=True, max_body="64m", probe="healthz"),),
         databases=databases,
@@ -121,7 +122,7 @@ def postgres(context: Context, service: str, database: str) -> dict[str, str]:
         "DB_POSTGRESDB_HOST": endpoint.host,
         "DB_POSTGRESDB_PORT": str(endpoint.port),
         "DB_POSTGRESDB_DATABASE": database,
-        "DB_POSTGRESDB_USER": database,
+        "DB_POSTGRESDB_USER": context.database(database).login,
     }
 
 

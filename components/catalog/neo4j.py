@@ -16,6 +16,7 @@ from components.spec import (
     BackupPolicy,
     Client,
     ConfigFile,
+    Database,
     HealthCheck,
     Image,
     Package,
@@ -65,7 +66,7 @@ def password(service: str) -> SecretRef:
     return SecretRef(name=service, guards=service)
 
 
-def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+def client(settings: Settings, name: str, endpoint: Endpoint, database: Database | None) -> Client:
     """``NEO4J_URI`` and ``NEO4J_USERNAME``; as a secret, ``NEO4J_PASSWORD``."""
     return Client(
         network="data",

@@ -27,6 +27,7 @@ from components.spec import (
     SecretRef,
     Security,
     ServiceSpec,
+    Task,
 )
 from components.units import Bytes, PortNumber, format_bytes
 
@@ -77,6 +78,11 @@ class Settings(ServiceSettings):
         ),
     ] = None
 
+    page: Annotated[
+        bool | None,
+        Field(description="Show at / how the stack is; if absent, wherever no service is published there."),
+    ] = None
+
     @model_validator(mode="after")
     def _cache_fits(self) -> Settings:
         if self.cache is not None and self.cache + _WITHOUT_CACHE > self.memory:
@@ -118,6 +124,7 @@ def _routes(context: Context) -> list[dict[str, Any]]:
             route.prefix,
             {
                 "route": route,
+                "service": declared,
                 # Where names are asked for again, one name stands for all replicas.
                 "endpoint": context.endpoint(declared, route.port),
                 "servers": [],
@@ -130,9 +137,31 @@ def _routes(context: Context) -> list[dict[str, Any]]:
     return list(found.values())
 
 
+def _told(context: Context) -> str | None:
+    """Where nginx says a line of each request, if somebody counts them."""
+    counters = context.offering("counts")
+    if not counters:
+        return None
+    if context.logs.containers:
+        # A neighbour's address would have to be known when nginx starts, and stay.
+        return "/dev/stdout"
+    return f"syslog:server={context.endpoint(counters[0])},nohostname"
+
+
+def _page(settings: Settings, context: Context) -> bool:
+    """Whether the page is at /. Raises ``LookupError`` where it is asked for and something else is there."""
+    taken = [name for name, route in context.routes() if route.prefix == "/"]
+    if settings.page and taken:
+        raise LookupError(
+            f"page: true puts a page at /, where {context.declared(taken[0])} is published; leave page out, "
+            "or publish that elsewhere"
+        )
+    return not taken if settings.page is None else settings.page
+
+
 def spec(settings: Settings, context: Context) -> ServiceSpec:
     """One nginx that leads to every route of the stack."""
-    routes = _routes(context)
+    routes, page = _routes(context), _page(settings, context)
     bind = context.bind(settings.address if settings.publish else "127.0.0.1")
     host = f"[{bind}]" if ":" in bind else bind
     tls = certificate(settings, context.service)
@@ -147,6 +176,8 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         bind=host,
         tls=tls,
         status_ports=status_ports,
+        told=_told(context),
+        page=context.page.directory if page else None,
         workers=max(1, min(4, ceil(settings.cpus or context.host_cpus))),
     )
     secret_files = []
@@ -162,6 +193,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         secret_files.append(
             ConfigFile(path=context.secret_path("tls.pem"), content="@@tls@@\n", secrets={"tls": tls})
         )
+    program = ("nginx", "-e", "stderr", "-c", context.path("nginx.conf"))
     scheme = "https" if tls else "http"
     # A server on every address answers on loopback too; one on its own address only there.
     asked = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)
@@ -172,14 +204,14 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         image=IMAGE,
         package=PACKAGE,
         process=Process(
-            argv=("nginx", "-e", "stderr", "-c", context.path("nginx.conf")),
+            argv=program,
             # Lets open streams end; SIGTERM would cut them.
             stop_signal="SIGQUIT",
             stop_seconds=10,
         ),
         resources=Resources(memory=settings.memory, reservation=settings.reservation, cpus=settings.cpus),
         health=HealthCheck(http=f"{scheme}://{asked}:{settings.port}/healthz", start_period=10),
-        security=Security(uid=101),
+        security=Security(uid=101, host_mounts=context.page.mounts if page else ()),
         networks=tuple(sorted({"frontend", "backend"})),
         ports=(
             Port(
@@ -190,7 +222,13 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
             ),
             *(Port(name=f"status-{number}", number=number) for number in status_ports),
         ),
+        reads=(context.page.directory,) if page and not context.page.mounts else (),
+        shows_page=page,
         files=(ConfigFile(path=context.path("nginx.conf"), content=configuration), *secret_files),
         needs=tuple(dict.fromkeys(name for name, _ in context.routes())),
-        check=("nginx", "-t", "-q", "-e", "stderr", "-c", context.path("nginx.conf")),
+        check=(*program, "-t", "-q"),
+        renewable=dict.fromkeys((ref.name for file in secret_files for ref in file.secrets.values()), "once"),
+        live_secrets=bool(secret_files),
+        # It reads a certificate again without hanging up on anybody.
+        tasks=(Task(name="certificate", argv=(*program, "-s", "reload")),) if tls else (),
     )

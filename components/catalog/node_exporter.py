@@ -112,10 +112,19 @@ PANELS = (
 )
 RULES = (
     Rule(
+        name="BackupFailed",
+        expr="max by (run) (hearth_backup_run_failed) == 1",
+        summary="The last {{ $labels.run }} failed; what was there before is as it was",
+        remedy="Read the reason in ./hearth doctor, mend it, and run it by hand",
+        runbook="backup-failed",
+        severity="critical",
+    ),
+    Rule(
         name="BackupTooOld",
         expr="time() - max by (service) (hearth_backup_last_success_timestamp_seconds) > 26 * 3600",
         summary="The last good backup of {{ $labels.service }} is {{ humanizeDuration $value }} old",
         remedy="Run the backup by hand and read what it says",
+        runbook="backup-failed",
         severity="critical",
     ),
     Rule(
@@ -123,6 +132,7 @@ RULES = (
         expr="time() - max by (service) (hearth_drill_last_success_timestamp_seconds) > 8 * 86400",
         summary="No backup of {{ $labels.service }} was restored on trial for {{ humanizeDuration $value }}",
         remedy="Run the drill by hand and read what it says",
+        runbook="drill-failed",
     ),
 )
 

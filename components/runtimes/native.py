@@ -17,7 +17,7 @@ from components.config import StackConfig
 from components.context import Endpoint, Figures, Logs, Places, Processes
 from components.errors import Problem
 from components.facts import HostFacts
-from components.runtimes.base import FIGURES, Capability, Stack, UnwritableError
+from components.runtimes.base import FIGURES, PAGE, Capability, Stack, UnwritableError
 from components.schedules import Keeper, kept
 from components.secrets import SecretStore
 from components.spec import HostMount, Package, ServiceSpec
@@ -29,7 +29,8 @@ _NAME = "[a-z][a-z0-9-]*"
 
 
 def _places(base: str) -> Places:
-    return Places(**{name: f"{base}/{name}" for name in ("config", "secrets", "data", "run", "source")})
+    names = ("config", "secrets", "data", "run", "source", "archive")
+    return Places(**{name: f"{base}/{name}" for name in names})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +118,7 @@ def _literal(path: str) -> str:
 
 def apply_document(service: NativeService, units: UnitRenderer) -> dict[str, Any]:
     """What ``host apply`` makes true, but for the secret files. Pure."""
-    spec, directory = service.spec, service.directory
+    spec, directory, locked = service.spec, service.directory, service.package.locked
     health = asdict(spec.health)
     return {
         "root": service.stack.root,
@@ -129,6 +130,7 @@ def apply_document(service: NativeService, units: UnitRenderer) -> dict[str, Any
         "directories": [
             # What the process may write; the rest belongs to whoever deploys.
             *({"path": f"{directory}/{name}", "mode": "0700"} for name in ("data", "run")),
+            *({"path": v.path, "mode": "0700"} for v in spec.volumes if v.path == service.places.archive),
             {"path": f"{directory}/log", "mode": "0750", "group": LOG_GROUP}
             if service.stack.accounts
             else {"path": f"{directory}/log", "mode": "0700"},
@@ -158,9 +160,12 @@ def apply_document(service: NativeService, units: UnitRenderer) -> dict[str, Any
         if spec.schedule
         else {key: value for key, value in health.items() if value not in ((), None)},
         "tasks": [asdict(task) for task in spec.tasks],
+        **({"live_secrets": True} if spec.live_secrets else {}),
         "memory": spec.resources.memory,
         **({"reservation": spec.resources.reservation} if spec.resources.reservation else {}),
         "ports": [port.number for port in spec.ports],
+        # Other programs are a reason to start again, though nothing else has changed.
+        **({"package": {"name": spec.declared, "versions": dict(locked.versions)}} if locked else {}),
     }
 
 
@@ -190,9 +195,9 @@ class NativeRuntime:
         """Loopback, whatever the service."""
         return Endpoint(LOOPBACK, port)
 
-    def data(self, service: str) -> tuple[str, str]:
+    def data(self, service: str, volume: str = "data") -> tuple[str, str]:
         """Its directory."""
-        return "--data", self.places(service).data
+        return "--data", getattr(self.places(service), volume)
 
     def service(self, spec: ServiceSpec) -> NativeService:
         """``spec`` on this host."""
@@ -208,6 +213,11 @@ class NativeRuntime:
     def figures(self) -> Figures:
         """Below the stack's root."""
         return Figures(directory=f"{self.stack.root}/{FIGURES}")
+
+    @property
+    def page(self) -> Figures:
+        """Below the stack's root."""
+        return Figures(directory=f"{self.stack.root}/{PAGE}")
 
     @property
     def processes(self) -> Processes:
@@ -257,7 +267,7 @@ class NativeRuntime:
             f"{spec.name}-package",
             parent=parent,
             create=call("package"),
-            stdin=document({"root": self.stack.root, "name": spec.declared, **asdict(service.package)}),
+            stdin=document({"root": self.stack.root, "name": spec.declared, **service.package.as_data()}),
             # What a directory requires is written in it.
             after=copied,
         )
@@ -282,6 +292,8 @@ class NativeRuntime:
                         }
                     )
                 ),
+                # What a neighbour does not accept yet is in no file that a start may read.
+                after=after,
                 secret=True,
             )
             # Says only that something changed, so it may be seen; the contents may not.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pulumi
 
 from components.context import Logs
+from components.programs import HOMES
 from components.runtimes.base import Capability, Stack
 from components.runtimes.native import NativeService
 from components.schedules import on_calendar
@@ -51,7 +52,6 @@ _SYSTEM: dict[str, Setting] = {
     "ProtectHostname": "yes",
     "ProtectKernelModules": "yes",
     "ProtectKernelLogs": "yes",
-    "RemoveIPC": "yes",
     # Kept where the kernel has BPF; elsewhere systemd warns in the journal and goes on.
     "IPAddressDeny": "any",
     "IPAddressAllow": "localhost",
@@ -62,7 +62,6 @@ _GPUS = (
     "char-nvidia", "char-nvidiactl", "char-nvidia-frontend", "char-nvidia-caps", "char-nvidia-uvm",
     "char-drm", "char-kfd",
 )  # fmt: skip
-_HOMES = ("/home/", "/root/", "/run/user/")
 
 
 def _lines(key: str, value: Setting) -> str:
@@ -141,6 +140,8 @@ class SystemdUnits:
             "MemoryLow": str(resources.reservation or resources.memory // 2),
             "TasksMax": str(resources.pids),
         }
+        if resources.cpu_weight is not None:
+            limits["CPUWeight"] = str(resources.cpu_weight)
         if resources.cpus is not None:
             limits["CPUQuota"] = f"{resources.cpus * 100:g}%"
         return limits
@@ -163,7 +164,7 @@ class SystemdUnits:
                 lines["PrivateUsers"] = "yes"
             return lines
         lines |= _SYSTEM
-        lines["ProtectHome"] = "tmpfs" if f"{root}/".startswith(_HOMES) else "yes"
+        lines["ProtectHome"] = "tmpfs" if f"{root}/".startswith(HOMES) else "yes"
         if "egress" in spec.networks:
             # It fetches from outside, so it may speak to any address.
             del lines["IPAddressDeny"], lines["IPAddressAllow"]

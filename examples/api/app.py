@@ -3,6 +3,7 @@
 Where it has no database it keeps no notes.
 """
 
+import atexit
 import os
 
 import redis
@@ -25,6 +26,8 @@ database = ConnectionPool(
     timeout=float(os.environ.get("DATABASE_POOL_TIMEOUT", "30")),
     open=False,
 )
+# Its threads hold up a process that ends, and whoever waits for that process's answer.
+atexit.register(database.close)
 tasks = Celery(broker=os.environ["REDIS_URL"])
 tasks.conf.task_routes = {"task.ai.*": "batched", "task.email.*": "default"}
 

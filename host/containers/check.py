@@ -21,12 +21,14 @@ def run(daemon: Any, image: str, name: str, check: Mapping[str, Any]) -> None:
     purpose = f"check-{name}"
     client.drop_helpers(daemon, purpose)
     networks = list(check.get("networks") or ())
+    user = check.get("user")
     container = daemon.containers.create(
         image,
         entrypoint=[check["argv"][0]],
         command=list(check["argv"][1:]),
         labels={client.HELPER_LABEL: purpose},
-        user=str(check.get("user") or 65534),
+        # 0 is an account, too: what it alone may read is checked as it.
+        user=str(65534 if user is None else user),
         read_only=True,
         cap_drop=["ALL"],
         security_opt=list(check.get("security") or ["no-new-privileges:true"]),

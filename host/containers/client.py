@@ -14,13 +14,13 @@ CALL_SECONDS = 120
 
 
 @contextlib.contextmanager
-def daemon() -> Iterator[Any]:
-    """A connected client. Errors of the daemon inside the block become ``HostError``."""
+def daemon(seconds: int = CALL_SECONDS) -> Iterator[Any]:
+    """A connected client, whose answers may take so long. Errors inside the block become ``HostError``."""
     import docker
     import requests
 
     try:
-        with contextlib.closing(docker.from_env(timeout=CALL_SECONDS)) as client:
+        with contextlib.closing(docker.from_env(timeout=seconds)) as client:
             yield client
     except docker.errors.APIError as error:
         raise HostError(f"docker: {error.explanation or error}") from error
@@ -32,7 +32,8 @@ def daemon() -> Iterator[Any]:
 
 def drop_helpers(client: Any, purpose: str) -> None:
     """Remove the helper containers of an earlier run that was killed."""
-    for container in client.containers.list(all=True, filters={"label": f"{HELPER_LABEL}={purpose}"}):
+    label = {"label": f"{HELPER_LABEL}={purpose}"}
+    for container in client.containers.list(all=True, filters=label, ignore_removed=True):
         remove(container)
 
 
@@ -42,6 +43,16 @@ def remove(container: Any) -> None:
 
     with contextlib.suppress(docker.errors.NotFound):
         container.remove(force=True, v=True)
+
+
+def pulled(client: Any, reference: str) -> None:
+    """Have an image on the daemon's machine. Raises ``HostError`` where it cannot be had."""
+    import docker
+
+    with contextlib.suppress(docker.errors.ImageNotFound):
+        client.images.get(reference)
+        return
+    client.images.pull(reference)
 
 
 def last_lines(container: Any, lines: int = 20) -> str:

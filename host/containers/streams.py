@@ -36,6 +36,8 @@ def apart(
     user: int,
     memory: int,
     volumes: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    tmpfs: Mapping[str, str] | None = None,
     stdin: IO[bytes] | None = None,
     stdout: IO[bytes] | None = None,
 ) -> Outcome:
@@ -55,7 +57,8 @@ def apart(
         network_mode="none",
         healthcheck={"test": ["NONE"]},
         mem_limit=memory,
-        environment={"TMPDIR": SCRATCH},
+        environment={**(environment or {}), "TMPDIR": SCRATCH},
+        tmpfs=dict(tmpfs or {}),
         volumes={name: {"bind": path, "mode": "rw"} for name, path in (volumes or {}).items()},
         stdin_open=stdin is not None,
     )

@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from host import files
+from host import cgroups, files
 from host.errors import HostError
 from host.managers import State, Status
 
@@ -44,6 +44,10 @@ class Systemd:
         why = f"{self.unit.name} is {state} ({shown['Result']}, exit status {shown.get('ExecMainStatus')})"
         return Status(State.STOPPED, why, restarts)
 
+    def memory(self) -> int | None:
+        """Bytes that count against the unit's limit; None where the kernel does not count them."""
+        return cgroups.memory(self._call("show", "--property=ControlGroup", "--value", self.job).strip())
+
     def restart(self) -> None:
         """Read the unit again, enable it, (re)start it. What comes of the start is for ``status`` to say."""
         self._call("daemon-reload")
@@ -59,6 +63,9 @@ class Systemd:
             self._call("stop", self.unit.name, seconds=STOP_SECONDS, tolerant=not self.unit.exists())
             if self.job != self.unit.name:
                 self._call("stop", self.job, seconds=STOP_SECONDS, tolerant=True)
+                # When it ran last: another one of this name would make up for times before it was there.
+                # `systemctl clean` does the same, and fails where no D-Bus runs.
+                files.remove(self._stamp())
             self._call("disable", "--quiet", self.unit.name, tolerant=True)
             self._call("reset-failed", self.unit.name, tolerant=True)
         if self.unit.exists():
@@ -84,6 +91,11 @@ class Systemd:
         except (OSError, subprocess.TimeoutExpired):
             return []
         return done.stdout.splitlines()
+
+    def _stamp(self) -> Path:
+        own = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+        place = Path("/var/lib") if self.scope == "system" else Path(own)
+        return place / "systemd" / "timers" / f"stamp-{self.unit.name}"
 
     def _show(self) -> dict[str, str]:
         names = "LoadState,ActiveState,Result,ExecMainStatus,NRestarts"

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from host import files
-from host.packages import search
+from host.packages import identity, search
+from host.packages.identity import Identity
 from host.packages.request import Request, Unavailable
 from host.stdin import progress
 
@@ -25,7 +26,9 @@ def provide(request: Request) -> dict[str, Path]:
     """Install the packages. Raises ``Unavailable`` where there is no apt, no root, or no such package."""
     if not search.executable("apt-get"):
         raise Unavailable("not a Debian system")
-    command = f"apt-get install --no-install-recommends {' '.join(request.apt)}"
+    locked = (request.locked or {}).get("versions", {})
+    words = [f"{name}={version}" for name, version in locked.items()] or request.apt
+    command = f"apt-get install --no-install-recommends {' '.join(words)}"
     if os.geteuid() != 0:
         lacking = _without_candidate(request.apt)
         raise Unavailable(
@@ -42,21 +45,40 @@ def provide(request: Request) -> dict[str, Path]:
             raise Unavailable(f"this distribution has no package {', '.join(lacking)}")
         progress(f"{request.name}: {command}")
         with _services_refused(), _no_cluster(request.apt):
-            _apt("install", "-y", "-qq", "--no-install-recommends", *request.apt)
+            _apt("install", "-y", "-qq", "--no-install-recommends", "--allow-downgrades", *words)
     return search.find(request)
 
 
+def offer(request: Request) -> Identity:
+    """The newest of each package. Raises ``Unavailable`` as ``provide`` does."""
+    if not search.executable("apt-get") or os.geteuid() != 0:
+        raise Unavailable("not a Debian system, or not run as root")
+    found = candidates(request.apt)
+    lacking = [name for name in request.apt if name not in found]
+    if lacking:
+        raise Unavailable(f"this distribution has no package {', '.join(lacking)}")
+    if identity.installed(request.apt) == found:
+        raise Unavailable("its newest packages are here, and unfit")
+    return Identity("apt", found)
+
+
 def _without_candidate(names: tuple[str, ...]) -> list[str]:
+    found = candidates(names)
+    return [name for name in names if name not in found]
+
+
+def candidates(names: tuple[str, ...]) -> dict[str, str]:
+    """The version of each package that would be installed, where there is any."""
     done = subprocess.run(
         ["apt-cache", "policy", *names], capture_output=True, text=True, check=False, env=_environment()
     )
-    candidates, name = {}, ""
+    found, name = {}, ""
     for line in done.stdout.splitlines():
         if not line.startswith(" "):
             name = line.rstrip(":")
         elif line.strip().startswith("Candidate:"):
-            candidates[name] = line.split(":", 1)[1].strip()
-    return [name for name in names if candidates.get(name, "(none)") == "(none)"]
+            found[name] = line.split(":", 1)[1].strip()
+    return {name: version for name, version in found.items() if version != "(none)"}
 
 
 def _apt(*arguments: str) -> None:

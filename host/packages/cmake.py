@@ -11,10 +11,12 @@ import os
 import platform
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from host.packages import compiling, gobuild, recipes, search, unpacked
+from host.packages.identity import Identity
 from host.packages.request import Request, Unavailable
 from host.stdin import progress
 
@@ -24,13 +26,32 @@ def provide(request: Request) -> dict[str, Path]:
 
     Raises ``Unavailable`` when there is no such recipe, no CMake, no sources, or the build fails.
     """
-    path = gobuild.MODULES / str(request.cmake) / "recipe.json"
-    if not path.is_file():
-        raise Unavailable(f"toolchain/{request.cmake} has no recipe")
-    recipe = json.loads(path.read_text())
+    recipe = _recipe(request)
     version = f"{recipe['sources']['requirement'].partition('==')[2]}-{processor()}"
     built = gobuild.cache() / str(request.cmake) / version
     return unpacked.copied(request, built, lambda: _build(recipe, str(request.cmake), built))
+
+
+def offer(request: Request) -> Identity:
+    """The sources that the recipe names. Raises ``Unavailable`` when there is none."""
+    sources = _recipe(request)["sources"]
+    name, _, version = sources["requirement"].partition("==")
+    return Identity("cmake", {name: version}, {name: f"sha256:{sources['sha256']}"})
+
+
+def identity(request: Request, programs: Mapping[str, Path]) -> Identity:
+    """The sources of what was built."""
+    known = offer(request)
+    (name,) = known.versions
+    version = unpacked.version(request, programs).rpartition("-")[0]
+    return Identity("cmake", {name: version}, known.digests if known.versions[name] == version else {})
+
+
+def _recipe(request: Request) -> dict[str, Any]:
+    path = gobuild.MODULES / str(request.cmake) / "recipe.json"
+    if not path.is_file():
+        raise Unavailable(f"toolchain/{request.cmake} has no recipe")
+    return json.loads(path.read_text())
 
 
 def processor() -> str:

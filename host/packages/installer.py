@@ -6,9 +6,11 @@ import hashlib
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from host.packages import search, unpacked
+from host.packages.identity import Identity
 from host.packages.request import Request, Unavailable
 from host.stdin import progress
 
@@ -36,12 +38,39 @@ def provide(request: Request) -> dict[str, Path]:
     addresses = str(request.installer).format(**names).split()
     if any(".zst" in address for address in addresses) and not search.executable("zstd"):
         raise Unavailable(f"zstd is not here to unpack {addresses[0]}; install it for the vendor's own build")
-    target = unpacked.target(request, hashlib.sha256(str(request.installer).encode()).hexdigest()[:12])
+    target = unpacked.target(request, _named(request))
     if not target.is_dir():
         with unpacked.building(target) as directory:
             for address in addresses:
                 _take(request, address, directory)
     return unpacked.programs(request, target)
+
+
+def _named(request: Request) -> str:
+    return hashlib.sha256(str(request.installer).encode()).hexdigest()[:12]
+
+
+def offer(request: Request) -> Identity:
+    """The addresses, by a hash of them: they have the version, and mostly the archives' own hashes, in them.
+
+    Raises ``Unavailable`` when the first server does not answer at once.
+    """
+    import httpx
+
+    names = MACHINES.get(platform.machine())
+    if sys.platform != "linux" or names is None:
+        raise Unavailable(f"no archive for {sys.platform} {platform.machine()}")
+    address = str(request.installer).format(**names).split()[0].partition("#")[0]
+    try:
+        httpx.head(address, follow_redirects=True, timeout=REACH_SECONDS).raise_for_status()
+    except httpx.HTTPError as error:
+        raise Unavailable(f"{address} cannot be reached ({type(error).__name__})") from error
+    return Identity("installer", {request.programs[0]: _named(request)})
+
+
+def identity(request: Request, programs: Mapping[str, Path]) -> Identity:
+    """Likewise, of what was unpacked."""
+    return Identity("installer", {request.programs[0]: unpacked.version(request, programs)})
 
 
 def _take(request: Request, pinned: str, directory: Path) -> None:

@@ -6,12 +6,17 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from host import execution, files
+from host.packages import identity
+from host.packages.identity import Identity
 from host.packages.request import PROBE_SECONDS, Request, Unavailable
 
+# How many programs that were linked before are remembered.
+_EARLIER = 5
 VERSION = re.compile(r"\d+(?:\.\d+)+")
 
 
@@ -24,35 +29,82 @@ def prepare(request: Request) -> None:
 
 def standing(request: Request) -> str | None:
     """The result of the run that made the links, when this request made them and they still work."""
-    record = json.loads(files.read(_record(request)) or b"{}")
+    record = _read(request)
     if record.get("digest") != request.digest:
         return None
-    if not all(os.access(request.links / program, os.X_OK) for program in request.programs):
+    programs = (*request.programs, *request.helpers)
+    if not all(os.access(request.links / program, os.X_OK) for program in programs):
         return None
+    if request.locked:
+        # More exact than any probe: these programs have served already.
+        return record["result"] if not _other(request, linked(request)) else None
     return record["result"] if _probe(request, request.links) is None else None
 
 
-def accept(request: Request, programs: Mapping[str, Path], source: str) -> str:
-    """Probe the programs, then link them.
+def earlier(request: Request) -> Iterator[tuple[dict[str, Path], str]]:
+    """Programs that were linked before and are what is locked, with their source, the latest first."""
+    for known in reversed(_read(request).get("earlier", [])):
+        programs = {name: Path(path) for name, path in known["programs"].items()}
+        whole = set(programs) == set(request.programs)
+        if whole and all(os.access(path, os.X_OK) for path in programs.values()):
+            yield programs, known["source"]
 
-    Returns the result line. Raises ``Unavailable`` when the probe refuses them.
+
+def linked(request: Request) -> Identity:
+    """What the links lead to. Raises ``FileNotFoundError`` where there are none, or they lead nowhere."""
+    programs = {program: (request.links / program).resolve(strict=True) for program in request.programs}
+    source = _read(request).get("result", "").rpartition(" from ")[2] or "/"
+    return identity.of(request, programs, source)
+
+
+def _other(request: Request, found: Identity) -> bool:
+    """Whether a lock does not allow what was found."""
+    return request.locked is not None and not Identity(**request.locked).allows(found)
+
+
+def accept(request: Request, programs: Mapping[str, Path], source: str) -> str:
+    """Probe the programs, then link them; note when they are others than before, for a service to restart.
+
+    Returns the result line. Raises ``Unavailable`` when the probe, or the lock, refuses them.
     """
+    # What helps the programs is not of their version.
+    own = {name: programs[name] for name in request.programs}
+    found = identity.of(request, own, source)
+    if _other(request, found):
+        raise Unavailable(f"has {found}, and {Identity(**request.locked)} is locked")
+    before = _read(request)
     with tempfile.TemporaryDirectory(prefix=".probe-", dir=request.links) as scratch:
-        for program, path in programs.items():
-            (Path(scratch) / program).symlink_to(path)
-        refusal = _probe(request, Path(scratch))
-        if refusal:
-            raise Unavailable(
-                f"{source} has them, but the probe {' '.join(request.probe)} refuses: {refusal}"
-            )
+        reason = refusal(request, programs, Path(scratch))
+        if reason and not request.locked:
+            raise Unavailable(f"{source} has them, but the probe {' '.join(request.probe)} refuses: {reason}")
+        # First: a run that is killed here has announced the change already.
+        if before and before.get("versions") != dict(found.versions):
+            files.write(generation_path(request.root, request.name), str(found).encode(), mode=0o644)
         for program in programs:
             (Path(scratch) / program).replace(request.links / program)
     result = f"{_named(request)} from {source}"
-    files.write(
-        _record(request), json.dumps({"digest": request.digest, "result": result}).encode(), mode=0o644
-    )
+    linked_now = {"source": source, "programs": {name: str(path) for name, path in own.items()}}
+    kept = [one for one in before.get("earlier", []) if one != linked_now][-_EARLIER:]
+    record = {"digest": request.digest, "result": result, "versions": dict(found.versions)}
+    text = json.dumps({**record, "earlier": [*kept, linked_now]})
+    files.write(_record(request), text.encode(), mode=0o644)
     files.sync_directory(request.links)
     return result
+
+
+def refusal(request: Request, programs: Mapping[str, Path], scratch: Path | None = None) -> str | None:
+    """Why the probe refuses programs; they are linked in ``scratch`` for it."""
+    if scratch is None:
+        with tempfile.TemporaryDirectory(prefix=".probe-", dir=request.links) as made:
+            return refusal(request, programs, Path(made))
+    for program, path in programs.items():
+        (scratch / program).symlink_to(path)
+    return _probe(request, scratch)
+
+
+def generation_path(root: Path, name: str) -> Path:
+    """Where a change of a service's programs is noted."""
+    return root / "packages" / f"{name}.generation"
 
 
 def _probe(request: Request, first: Path) -> str | None:
@@ -77,6 +129,10 @@ def _environment(request: Request, first: Path) -> dict[str, str]:
     return execution.environment(
         f"{first}:{request.links}:/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
     )
+
+
+def _read(request: Request) -> dict[str, Any]:
+    return json.loads(files.read(_record(request)) or b"{}")
 
 
 def _record(request: Request) -> Path:

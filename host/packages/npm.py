@@ -6,12 +6,15 @@ https://docs.npmjs.com/cli/commands/npm-install
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from host import files
 from host.packages import nodejs, search, unpacked
+from host.packages.identity import Identity
 from host.packages.request import Request, Unavailable
 from host.stdin import progress
 
@@ -46,6 +49,21 @@ def provide(request: Request) -> dict[str, Path]:
     if absent:
         raise Unavailable(f"{', '.join(request.npm)} brings no {', '.join(absent)} that any account may run")
     return programs
+
+
+def offer(request: Request) -> Identity:
+    """The packages that are pinned."""
+    return Identity("npm", dict(pin.rpartition("@")[::2] for pin in request.npm))
+
+
+def identity(request: Request, programs: Mapping[str, Path]) -> Identity:
+    """The packages that are installed; what they need in turn is theirs to pin."""
+    modules = unpacked.place(request, programs) / "node_modules"
+    found = {}
+    for name in offer(request).versions:
+        package = json.loads(files.read(modules / name / "package.json") or b"{}")
+        found[name] = package.get("version", "absent")
+    return Identity("npm", found)
 
 
 def _npm(node: nodejs.Node, directory: Path, *words: str) -> None:

@@ -25,6 +25,7 @@ class Request:
     root: Path
     name: str
     programs: tuple[str, ...]
+    helpers: tuple[str, ...]
     apt: tuple[str, ...]
     brew: tuple[str, ...]
     installer: str | None
@@ -38,11 +39,13 @@ class Request:
     npm_scripts: tuple[str, ...]
     probe: tuple[str, ...]
     aliases: Mapping[str, str]
+    locked: Mapping[str, Any] | None = None
+    """``source``, ``versions`` and ``digests`` of the only packages that will do."""
 
     @property
     def digest(self) -> str:
-        """Changes when the request does."""
-        fields = {name: value for name, value in vars(self).items() if name != "root"}
+        """Changes when the request does; a lock only says which of its answers will do."""
+        fields = {name: value for name, value in vars(self).items() if name not in ("root", "locked")}
         return hashlib.sha256(json.dumps(fields, default=str, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
@@ -62,8 +65,8 @@ def parse(raw: Mapping[str, Any]) -> Request:
         raise HostError(f"{raw['name']}: the document names no programs")
     many = {
         key: tuple(raw.get(key) or ())
-        for key in ("programs", "apt", "brew", "venv", "npm", "npm_scripts", "probe")
+        for key in ("programs", "helpers", "apt", "brew", "venv", "npm", "npm_scripts", "probe")
     }
     one = {key: raw.get(key) or None for key in ("installer", "go", "cmake", "pypi", "pypi_bin")}
     names = {key: dict(raw.get(key) or {}) for key in ("aliases", "scripts")}
-    return Request(root=Path(raw["root"]), name=raw["name"], **names, **many, **one)
+    return Request(root=Path(raw["root"]), name=raw["name"], locked=raw.get("locked"), **names, **many, **one)

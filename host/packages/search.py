@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from components.programs import HOMES
 from host.packages.request import Request, Unavailable
 
 USUAL = (
@@ -40,6 +41,16 @@ def candidates(request: Request) -> list[dict[str, Path]]:
     return whole + ([mixed] if len(mixed) == len(request.programs) and not whole else [])
 
 
+def helpers(request: Request) -> dict[str, Path]:
+    """Where each helper is. Raises ``Unavailable`` when one is on this machine nowhere."""
+    places = [*reversed(directories())]
+    found = {name: place / name for place in places for name in request.helpers if fit(place / name)}
+    lacking = [name for name in request.helpers if name not in found]
+    if lacking:
+        raise Unavailable(f"{', '.join(lacking)} not found on this machine; install it")
+    return found
+
+
 def missing(request: Request) -> list[str]:
     """Those that no directory has."""
     found = {program for place in directories() for program in _programs(request, place)}
@@ -57,7 +68,7 @@ def _programs(request: Request, place: Path) -> dict[str, Path]:
 
 
 def directories() -> list[Path]:
-    """PATH, the usual directories, then versioned ones, newest version first.
+    """PATH, the usual directories, then versioned ones, newest version first; those of a home come last.
 
     But for Hearth's own environment: services do not depend on a checkout, or on what it was made with.
     """
@@ -72,7 +83,12 @@ def directories() -> list[Path]:
         for base, pattern in VERSIONED
         for place in sorted(Path(base).glob(pattern), key=_version, reverse=True)
     ]
-    return list(dict.fromkeys([*path, *map(Path, USUAL), *versioned]))
+    return sorted(dict.fromkeys([*path, *map(Path, USUAL), *versioned]), key=in_a_home)
+
+
+def in_a_home(path: Path) -> bool:
+    """Whether it lies where services cannot be sure to see it, once root runs them."""
+    return os.geteuid() == 0 and str(path.resolve()).startswith(HOMES)
 
 
 def executable(name: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from host import files
@@ -64,3 +64,18 @@ def programs(request: Request, directory: Path) -> dict[str, Path]:
             raise Unavailable(f"has no program {program}")
         found[program] = min(matches, key=lambda path: len(path.parts))
     return found
+
+
+def place(request: Request, programs: Mapping[str, Path]) -> Path:
+    """The directory under ``packages`` that the programs really are in."""
+    packages = request.packages.resolve()
+    for program in programs.values():
+        path = program.resolve()
+        if path.is_relative_to(packages):
+            return packages / path.relative_to(packages).parts[0]
+    raise Unavailable(f"{request.packages}: has no {', '.join(programs)}")
+
+
+def version(request: Request, programs: Mapping[str, Path]) -> str:
+    """The version in that directory's name."""
+    return place(request, programs).name.removeprefix(f"{request.name}-")

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from host import files
 from host.packages import search, unpacked
+from host.packages.identity import Identity
 from host.packages.request import Request, Unavailable
 from host.stdin import progress
 
@@ -30,9 +33,11 @@ def provide(request: Request) -> dict[str, Path]:
     Raises ``Unavailable`` without a fit Python, or with the last words of the installer.
     """
     python = interpreter()
+    pins = [f"{name}=={version}" for name, version in (request.locked or {}).get("versions", {}).items()]
     ingredients = [
         python,
         *map(_content, request.venv),
+        *pins,
         *(text for item in request.scripts.items() for text in item),
     ]
     digest = hashlib.sha256("\n".join(ingredients).encode()).hexdigest()[:12]
@@ -42,7 +47,7 @@ def provide(request: Request) -> dict[str, Path]:
         with unpacked.building(target) as directory:
             # Its scripts find their interpreter from where they lie: it is moved when it is whole.
             _uv("venv", "--relocatable", "--allow-existing", "--python", python, str(directory))
-            _uv("pip", "install", "--python", str(directory / "bin" / "python"), *request.venv)
+            _uv("pip", "install", "--python", str(directory / "bin" / "python"), *request.venv, *pins)
             files.write(directory / "bin" / PYTHON, _PYTHON, mode=0o755)
             for name, source in request.scripts.items():
                 _script(directory, name, source)
@@ -53,6 +58,26 @@ def provide(request: Request) -> dict[str, Path]:
     if absent:
         raise Unavailable(f"{' '.join(request.venv)} brings no {', '.join(absent)}")
     return programs
+
+
+def offer(request: Request) -> Identity:
+    """The requirements that are pinned; what they need in turn is known once they are installed."""
+    names = (requirement.partition("==") for requirement in request.venv)
+    return Identity("venv", {_normal(name.partition("[")[0]): version for name, _, version in names})
+
+
+def identity(request: Request, programs: Mapping[str, Path]) -> Identity:
+    """Everything that is installed in the environment."""
+    found = {}
+    for path in unpacked.place(request, programs).glob("lib/python*/site-packages/*.dist-info"):
+        name, _, version = path.name.removesuffix(".dist-info").partition("-")
+        found[_normal(name)] = version
+    return Identity("venv", dict(sorted(found.items())))
+
+
+def _normal(name: str) -> str:
+    """As the index compares names: https://packaging.python.org/en/latest/specifications/name-normalization/"""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _content(requirement: str) -> str:
@@ -78,13 +103,14 @@ def _script(directory: Path, name: str, source: str) -> None:
 
 
 def interpreter() -> str:
-    """A Python that every account may run: the newest of the usual places, else our own.
+    """A Python that every account may run: our own, else the newest of the usual places; of a home at last.
 
     Raises ``Unavailable`` when there is none.
     """
     names = [f"python3.{minor}" for minor in range(14, OLDEST[1] - 1, -1)] + ["python3"]
     own = Path(getattr(sys, "_base_executable", sys.executable))
-    for path in (own, *(place / name for name in names for place in search.directories())):
+    places = (own, *(place / name for name in names for place in search.directories()))
+    for path in sorted(places, key=search.in_a_home):
         if search.fit(path) and _version(path) >= OLDEST:
             return str(path.resolve())
     raise Unavailable(

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from components.runtimes.docker_volumes import gate
-from host.containers import ready, streams
+from components.runtimes.docker_arguments import tmpfs
+from components.runtimes.docker_volumes import gate, mounts
+from host.containers import client, ready, streams
 from host.containers import tasks as container_tasks
 from host.errors import HostError
-from ops.errors import Failure
+from ops.backup.sites import Site
+from ops.errors import Failure, NotDeployed
 
 if TYPE_CHECKING:
     from components.spec import ServiceSpec
 
-_DATA = "/hearth/data"
+_DATA, _OTHER = "/hearth/data", "/hearth/other"
 # Moving aside ends with a rename, and putting back begins with one: half-way, it is known which way it went.
 _ASIDE = """
 set -eu; cd "$1"; rm -rf .hearth-gone; mkdir -p .hearth-moving
@@ -36,6 +38,9 @@ fi
 find .hearth-moving -mindepth 1 -maxdepth 1 -exec mv {} . \\;
 rmdir .hearth-moving
 """
+_TAKE = """
+set -eu; cd "$1"; rm -rf .hearth-taken; cp -a "$3/$2" .hearth-taken; sync; mv .hearth-taken "$2"
+"""
 _DROP = 'set -eu; cd "$1"; mv .hearth-before .hearth-gone; rm -rf .hearth-gone'
 
 
@@ -46,6 +51,7 @@ class ContainerSite:
         import docker
 
         self.spec = spec
+        self._stack = stack
         self._daemon = daemon
         self.note = note
         self._gate = gate(stack, spec)
@@ -53,7 +59,7 @@ class ContainerSite:
         try:
             self._container = daemon.containers.get(self._gate["container"])
         except docker.errors.NotFound:
-            raise Failure(f"{spec.name}: is not deployed here; deploy it with `pulumi up`") from None
+            raise NotDeployed(spec.name) from None
 
     def require_running(self) -> None:
         """See ``Site``."""
@@ -75,6 +81,31 @@ class ContainerSite:
         """See ``Site``."""
         with source.open("rb") as file, target.open("wb") as output:
             self._must(argv, self._helper(argv, stdin=file, stdout=output))
+
+    def within(self, argv: Sequence[str]) -> None:
+        """See ``Site``."""
+        self._must(argv, self._as_the_service(argv, {}))
+
+    def beside(self, argv: Sequence[str]) -> None:
+        """See ``Site``."""
+        words = [word.replace("{place}", f"{streams.SCRATCH}/place") for word in argv]
+        made = ["sh", "-c", f'mkdir {streams.SCRATCH}/place && exec "$@"', "place", *words]
+        data = {volume.path for volume in self.spec.volumes[:1]}
+        self._must(argv, self._as_the_service(made, data))
+
+    def foretell(self, argv: Sequence[str], later: ServiceSpec) -> None:
+        """See ``Site``. In the other image, which is brought here first."""
+        assert later.image is not None
+        client.pulled(self._daemon, later.image.reference)
+        outcome = streams.apart(
+            self._daemon,
+            later.image.reference,
+            argv,
+            purpose=f"backup-{self._gate['container']}",
+            user=later.security.uid,
+            memory=later.resources.memory,
+        )
+        self._must(argv, outcome)
 
     def stop(self) -> None:
         """See ``Site``."""
@@ -145,19 +176,42 @@ class ContainerSite:
         """See ``Site``."""
         self._script(_DROP)
 
+    def take(self, other: Site, name: str) -> None:
+        """See ``Site``. A copy, for it is another volume; the rename at its end makes it count."""
+        assert isinstance(other, ContainerSite)
+        assert other._volume
+        assert self._volume
+        argv = ["sh", "-c", _TAKE, "data", _DATA, name, _OTHER]
+        self._must(argv, self._helper(argv, volumes={self._volume: _DATA, other._volume: _OTHER}))
+
+    def rename(self, old: str, new: str) -> None:
+        """See ``Site``."""
+        self._script('cd "$1"; [ ! -e "$2" ] || mv "$2" "$3"', old, new)
+
+    def remove(self, name: str) -> None:
+        """See ``Site``."""
+        self._script('cd "$1"; rm -f "$2"', name)
+
     def _header(self, name: str, mode: int, kind: bytes) -> tarfile.TarInfo:
         header = tarfile.TarInfo(name)
         header.type, header.mode = kind, mode
         header.uid = header.gid = self.spec.security.uid
         return header
 
-    def _script(self, text: str) -> None:
-        argv = ["sh", "-c", text, "data", _DATA]
+    def _script(self, text: str, *words: str) -> None:
+        argv = ["sh", "-c", text, "data", _DATA, *words]
         self._must(argv, self._helper(argv))
 
     def _helper(
-        self, argv: Sequence[str], *, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: IO[bytes] | None = None,
+        stdout: IO[bytes] | None = None,
+        volumes: Mapping[str, str] | None = None,
     ) -> streams.Outcome:
+        # What only reads a file of ours sees nothing of the service's data.
+        own = {self._volume: _DATA} if self._volume and stdin is None else None
         return streams.apart(
             self._daemon,
             self._container.attrs["Image"],
@@ -165,10 +219,24 @@ class ContainerSite:
             purpose=f"backup-{self._gate['container']}",
             user=self.spec.security.uid,
             memory=self.spec.resources.memory,
-            # What only reads a file of ours sees nothing of the service's data.
-            volumes={self._volume: _DATA} if self._volume and stdin is None else None,
+            volumes=volumes or own,
             stdin=stdin,
             stdout=stdout,
+        )
+
+    def _as_the_service(self, argv: Sequence[str], without: Collection[str]) -> streams.Outcome:
+        """A command with the volumes, the environment and the memory that the service's container has."""
+        found = mounts(self._stack, self.spec)
+        return streams.apart(
+            self._daemon,
+            self._container.attrs["Image"],
+            argv,
+            purpose=f"backup-{self._gate['container']}",
+            user=self.spec.security.uid,
+            memory=self.spec.resources.memory,
+            volumes={name: path for name, (path, _) in found.items() if path not in without},
+            environment=self.spec.process.env,
+            tmpfs=tmpfs(self.spec),
         )
 
     def _must(self, argv: Sequence[str], outcome: streams.Outcome) -> None:

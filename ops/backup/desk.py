@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
-import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 from components.backup import DIRECTORY
 from host import files
 from ops.errors import Failure
+from ops.stopping import orderly
+
+
+class Busy(Failure):
+    """Somebody else works on this stack's backups."""
 
 
 @contextlib.contextmanager
 def working(root: Path) -> Iterator[Path]:
     """A private directory on the disk of the data, while nobody else works on this stack's backups.
 
-    Raises ``Failure`` when somebody does. Being asked to stop (SIGTERM) ends the block in order, too.
+    Raises ``Busy`` when somebody does. Being asked to stop (SIGTERM) ends the block in order, too.
     """
     home = root / DIRECTORY
     if not home.is_dir():
         raise Failure(f"{home}: not there; `pulumi up` makes it for a stack with hearth:backup")
-    with (home / "lock").open("a") as lock, _orderly():
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Failure("another backup, restore or drill of this stack is under way") from None
+    busy = Busy("another backup, restore or drill of this stack is under way")
+    with orderly(lambda number: SystemExit(128 + number)), files.locked(home / "lock", busy):
         stage = home / "stage"
         # What a kill left.
         shutil.rmtree(stage, ignore_errors=True)
@@ -40,19 +39,8 @@ def working(root: Path) -> Iterator[Path]:
             shutil.rmtree(stage, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def _orderly() -> Iterator[None]:
-    def stop(number: int, frame: object) -> NoReturn:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def spoken(error: OSError) -> Failure:
     """An error of the disk as a sentence."""
     where = f"{error.filename}: " if error.filename else ""
-    return Failure(f"{where}{os.strerror(error.errno or 0)}; older backups are as they were")
+    why = os.strerror(error.errno) if error.errno else str(error)
+    return Failure(f"{where}{why}; older backups are as they were")

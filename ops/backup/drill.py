@@ -6,9 +6,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ops.backup import bring_back, own, reading, record, scratch, sites
+from ops.backup import bring_back, own, reading, record, runs, scratch, sites
 from ops.backup.capture import Progress
-from ops.backup.jobs import at_work
+from ops.backup.jobs import at_work, verified
+from ops.backup.places import Place
 from ops.backup.repository import Snapshot
 from ops.backup.target import Target
 from ops.errors import Failure
@@ -25,25 +26,22 @@ class Proof:
     """Lines of its tallies that were compared."""
 
 
-def run(target: Target, name: str | None, progress: Progress) -> tuple[Snapshot, list[Proof], Sequence[str]]:
+def run(
+    target: Target, name: str | None, progress: Progress, place: Place = Place.FIRST
+) -> tuple[Snapshot, list[Proof], Sequence[str]]:
     """Restore a backup of every service into scratch instances, and compare.
 
     Returns the backup, the proofs, and the services of which only the files could be verified, for a
     restore adds to them. Raises ``Failure`` or ``HostError`` when anything does not come back.
     """
-    with at_work(target, progress) as (stage, _):
-        repository = target.repository(stage / "restic")
-        progress(f"{repository.path}: verifying")
-        repository.check_every_file()
-        repository.open()
-        repository.check()
-        snapshot = repository.find(name)
-        stored = reading.manifest_of(repository, snapshot)
+    with runs.noted(target.root, runs.DRILL), at_work(target, progress) as (stage, _):
+        found = verified(target, name, stage, progress, place)
+        snapshot, stored = found.snapshot, found.stored
         covered = [spec for spec in target.covered if spec.name in stored.services]
         whole = [spec.name for spec in covered if spec.backup and spec.backup.replaces]
         if not whole:
             raise Failure(f"backup {snapshot.short}: has no service of this stack that can be drilled")
-        reading.fetch(repository, snapshot, stored, stage / "files", [own.DIRECTORY, *whole])
+        reading.fetch(found.repository, snapshot, stored, stage / "files", [own.DIRECTORY, *whole])
         proofs = []
         with (
             scratch.deployed(target, whole, stage / "files", progress) as made,

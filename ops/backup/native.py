@@ -15,8 +15,8 @@ from typing import IO, TYPE_CHECKING
 from host import accounts, apply, execution, files, managers, notes, tasks
 from host.errors import HostError
 from host.managers import State
-from ops.backup.sites import SECONDS
-from ops.errors import Failure
+from ops.backup.sites import SECONDS, Site
+from ops.errors import Failure, NotDeployed
 
 if TYPE_CHECKING:
     from components.spec import ServiceSpec
@@ -31,7 +31,7 @@ class NativeSite:
         self._home = root / spec.name
         known = notes.read(self._home).applied
         if known is None:
-            raise Failure(f"{spec.name}: is not deployed here; deploy it with `pulumi up`")
+            raise NotDeployed(spec.name)
         self._document = known
         self._manager = managers.of(known)
         self._data = self._home / "data"
@@ -64,6 +64,20 @@ class NativeSite:
         with self._scratch() as scratch, source.open("rb") as file, target.open("wb") as output:
             self._run(argv, stdin=file, stdout=output, env={"TMPDIR": str(scratch)})
 
+    def within(self, argv: Sequence[str]) -> None:
+        """See ``Site``."""
+        with self._scratch() as scratch:
+            self._run(argv, env={"TMPDIR": str(scratch)})
+
+    def beside(self, argv: Sequence[str]) -> None:
+        """See ``Site``."""
+        with self._scratch() as scratch, self._scratch() as place:
+            self._run([word.replace("{place}", str(place)) for word in argv], env={"TMPDIR": str(scratch)})
+
+    def foretell(self, argv: Sequence[str], later: ServiceSpec) -> None:
+        """See ``Site``. What helps the programs is the machine's, of whatever version they are."""
+        self.within(argv)
+
     def stop(self) -> None:
         """See ``Site``. Its unit goes as well, so that nothing starts it half restored."""
         self.note.touch()
@@ -72,7 +86,8 @@ class NativeSite:
     def start(self) -> None:
         """See ``Site``."""
         # The generation of its secrets is added anew.
-        apply.apply({key: value for key, value in self._document.raw.items() if key != "restart_on"})
+        known = self._document.raw
+        apply.apply({key: known[key] for key in known if key not in ("restart_on", "tasks_on")})
 
     def tasks(self) -> None:
         """See ``Site``."""
@@ -110,6 +125,7 @@ class NativeSite:
 
     def put_back(self) -> None:
         """See ``Site``."""
+        self._sweep()
         if self._before.is_dir():
             shutil.rmtree(self._data, ignore_errors=True)
             self._before.rename(self._data)
@@ -119,13 +135,35 @@ class NativeSite:
         self._before.rename(self._gone)
         shutil.rmtree(self._gone)
 
+    def take(self, other: Site, name: str) -> None:
+        """See ``Site``. One rename: both are below the stack's root."""
+        assert isinstance(other, NativeSite)
+        (other._data / name).rename(self._data / name)
+        files.sync_directory(self._data)
+
+    def rename(self, old: str, new: str) -> None:
+        """See ``Site``."""
+        if (self._data / old).exists():
+            (self._data / old).rename(self._data / new)
+
+    def remove(self, name: str) -> None:
+        """See ``Site``."""
+        files.remove(self._data / name)
+
     def _directory(self, path: Path) -> None:
         files.directory(path, mode=0o700, uid=self._identity.uid, gid=self._identity.gid)
+
+    def _sweep(self) -> None:
+        """Delete what a killed run left; nobody else works here meanwhile."""
+        for left in self._home.glob("scratch-*"):
+            if not left.name.startswith(_scratch_prefix()):
+                shutil.rmtree(left, ignore_errors=True)
 
     @contextlib.contextmanager
     def _scratch(self) -> Iterator[Path]:
         """A directory of the service's account."""
-        with tempfile.TemporaryDirectory(prefix="scratch-", dir=self._home) as made:
+        self._sweep()
+        with tempfile.TemporaryDirectory(prefix=_scratch_prefix(), dir=self._home) as made:
             os.chown(made, self._identity.uid, self._identity.gid)
             yield Path(made)
 
@@ -143,6 +181,10 @@ class NativeSite:
         )
         if not outcome.ok:
             raise HostError(f"{self.spec.name}: {argv[0]}: {outcome.why(lines=5)}")
+
+
+def _scratch_prefix() -> str:
+    return f"scratch-{os.getpid()}-"
 
 
 def _below(owner: accounts.Identity, member: tarfile.TarInfo, path: str) -> tarfile.TarInfo | None:

@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+from host import declared
 from ops import engine
 from ops.backup import capture
 from ops.backup.manifest import Kept
@@ -20,6 +21,9 @@ def gather(stack: str, root: Path, stage: Path) -> tuple[Kept, ...]:
     directory = stage / "files" / DIRECTORY
     directory.mkdir(parents=True)
     shutil.copyfile(f"Pulumi.{stack}.yaml", directory / f"Pulumi.{stack}.yaml")
+    lock = declared.lock_file(stack)
+    if lock.exists():
+        shutil.copyfile(lock, directory / lock.name)
     state = engine.exported(stack)
     if state is None:
         raise engine.not_deployed(stack)

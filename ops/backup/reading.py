@@ -12,23 +12,23 @@ from typing import IO
 from host.execution import die_with_parent
 from ops.backup import manifest
 from ops.backup.manifest import Kept, Manifest
-from ops.backup.repository import Repository, Snapshot, reason
+from ops.backup.repository import Repository, Stored, reason
 from ops.errors import Failure
 
 
-def manifest_of(repository: Repository, snapshot: Snapshot) -> Manifest:
+def manifest_of(repository: Repository, snapshot: Stored) -> Manifest:
     """The manifest inside a snapshot."""
     text = repository.run("dump", snapshot.id, f"{snapshot.directory}/{manifest.NAME}")
     return manifest.read(text.encode())
 
 
-def verify(repository: Repository, snapshot: Snapshot, expected: Manifest) -> None:
+def verify(repository: Repository, snapshot: Stored, expected: Manifest) -> None:
     """Raise ``Failure`` unless the snapshot holds exactly the files of the manifest, as they were."""
     _each(repository, snapshot, expected, lambda kept, file: manifest.measure(file))
 
 
 def fetch(
-    repository: Repository, snapshot: Snapshot, expected: Manifest, target: Path, below: Collection[str]
+    repository: Repository, snapshot: Stored, expected: Manifest, target: Path, below: Collection[str]
 ) -> None:
     """Put the files of the directories ``below`` into ``target``; all others are verified as well."""
 
@@ -48,7 +48,7 @@ def fetch(
 
 def _each(
     repository: Repository,
-    snapshot: Snapshot,
+    snapshot: Stored,
     expected: Manifest,
     take: Callable[[Kept, IO[bytes]], tuple[int, str]],
 ) -> None:
@@ -77,7 +77,7 @@ def _files(archive: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:
 
 
 @contextmanager
-def _dumped(repository: Repository, snapshot: Snapshot) -> Iterator[tarfile.TarFile]:
+def _dumped(repository: Repository, snapshot: Stored) -> Iterator[tarfile.TarFile]:
     """The snapshot as an archive that is read as it comes."""
     with (repository.scratch / "errors").open("w+b") as errors:
         process = subprocess.Popen(
@@ -102,4 +102,5 @@ def _dumped(repository: Repository, snapshot: Snapshot) -> Iterator[tarfile.TarF
             process.wait()
         if code:
             errors.seek(0)
-            raise Failure(f"backup {snapshot.short}: {reason(errors.read().decode(errors='replace'))}")
+            why = reason(errors.read().decode(errors="replace"))
+            raise Failure(f"{repository.location}: backup {snapshot.short}: {why}")

@@ -24,6 +24,11 @@ _METRICS = {
     ("backup", "bytes"): ("hearth_backup_last_bytes", "Size of what the last backup has of the service."),
     ("drill", "time"): ("hearth_drill_last_success_timestamp_seconds", "When a backup was last restored."),
     ("drill", "seconds"): ("hearth_drill_last_seconds", "How long that took."),
+    ("moment", "time"): (
+        "hearth_moment_last_success_timestamp_seconds",
+        "When an archive of changes was last brought to a moment.",
+    ),
+    ("moment", "seconds"): ("hearth_moment_last_seconds", "How long that took."),
 }
 
 
@@ -41,6 +46,11 @@ def backed_up(root: Path, taken: Manifest) -> None:
 def drilled(root: Path, seconds: Mapping[str, float]) -> None:
     """Note that services were restored from a backup, and how long each took."""
     _note(root, "drill", ((name, {"seconds": taken}) for name, taken in seconds.items()))
+
+
+def reached(root: Path, seconds: Mapping[str, float]) -> None:
+    """Note that archives of changes were brought to a moment, and how long each took."""
+    _note(root, "moment", ((name, {"seconds": taken}) for name, taken in seconds.items()))
 
 
 def _note(root: Path, what: str, found: Iterable[tuple[str, dict[str, float]]]) -> None:

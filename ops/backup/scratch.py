@@ -7,17 +7,20 @@ import os
 import secrets
 import shutil
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from components import lock as locks
 from components.backup import DIRECTORY
 from components.config import load_stack_config
+from components.lock import Lock
+from components.point_in_time import PointInTime
 from components.settings import ServiceSettings
-from host import files, notes
+from host import declared, files, notes
 from host.containers import client
 from host.managers import daemon
 from host.remove import remove
@@ -38,18 +41,18 @@ def deployed(target: Target, services: Sequence[str], fetched: Path, progress: P
     """
     home = target.root / DIRECTORY / "drill"
     name = f"{target.stack}-drill"
-    # What a killed drill left running.
-    _remove(home, name, target.containers)
+    clear(target)
     files.directory(home, mode=0o755)
-    values = _values(target, services, home / "data")
+    values = reduced(target, services, home / "data")
     config = load_stack_config(values)
-    made = replace(target, stack=name, root=home / "data", plan=stacks.planned_from(config, name))
+    lock = _lock(target, config.services)
+    made = replace(target, stack=name, root=home / "data", plan=stacks.planned_from(config, name, lock))
     (made.root / DIRECTORY).mkdir(parents=True)
     if (fetched / own.DIRECTORY / "secrets").is_dir():
         shutil.copytree(fetched / own.DIRECTORY / "secrets", made.root / "secrets")
     try:
         progress(f"{name}: deploying {', '.join(config.services)}, empty")
-        _write(home, name, values)
+        _write(home, name, values, lock)
         up = ["up", "--yes", "--skip-preview", "--config-file", str(_config_file(home, name))]
         engine.elsewhere(up, name, _environment(home))
         yield made
@@ -58,17 +61,32 @@ def deployed(target: Target, services: Sequence[str], fetched: Path, progress: P
         _remove(home, name, target.containers)
 
 
-def _values(target: Target, services: Sequence[str], data: Path) -> dict[str, Any]:
-    """The stack's values with other ports and data, and no more services than are needed."""
-    values = stacks.values(target.stack)
+def clear(target: Target) -> None:
+    """Remove what a killed run has left running."""
+    _remove(target.root / DIRECTORY / "drill", f"{target.stack}-drill", target.containers)
+
+
+def _lock(target: Target, services: Collection[str]) -> Lock | None:
+    """The entries of these services in the stack's own lock."""
+    lock = target.lock
+    return lock and locks.of({name: entry for name, entry in lock.entries.items() if name in services})
+
+
+def reduced(target: Target, services: Sequence[str], data: Path) -> dict[str, Any]:
+    """The stack's values with other ports and data, and no more services than are needed.
+
+    Nobody backs it up or watches it: it ends soon, and whom alerts go to may not be in it.
+    """
+    values = target.values
     settings = load_stack_config(values).services
     wanted = _with_needs(target, services)
     chosen = {}
     for name in wanted:
-        given = dict(values["services"][name] or {})
+        archives = _archives(settings[name])
+        given = {key: item for key, item in (values["services"][name] or {}).items() if key not in archives}
         chosen[name] = given | {"publish": False} | _free_ports(settings[name])
     images = {key: image for key, image in values.get("images", {}).items() if key in (*wanted, "prefix")}
-    kept = {key: value for key, value in values.items() if key != "backup"}
+    kept = {key: value for key, value in values.items() if key not in ("backup", "health")}
     return {**kept, "data": str(data), "images": images, "services": chosen}
 
 
@@ -91,11 +109,17 @@ def _free_ports(settings: ServiceSettings) -> dict[str, int]:
         return {key: probe.getsockname()[1] for key, probe in zip(keys, probes, strict=True)}
 
 
+def _archives(settings: ServiceSettings) -> set[str]:
+    """Keys that ask for an archive of changes, which an instance for a while needs not."""
+    fields = type(settings).model_fields.items()
+    return {field.alias or name for name, field in fields if isinstance(getattr(settings, name), PointInTime)}
+
+
 def _config_file(home: Path, name: str) -> Path:
     return home / f"Pulumi.{name}.yaml"
 
 
-def _write(home: Path, name: str, values: Mapping[str, Any]) -> None:
+def _write(home: Path, name: str, values: Mapping[str, Any], lock: Lock | None) -> None:
     """Make the stack, its state and its file here: nothing of it is written in the checkout."""
     (home / "state").mkdir(mode=0o700)
     files.write(home / "passphrase", secrets.token_urlsafe(32).encode(), mode=0o600)
@@ -106,12 +130,15 @@ def _write(home: Path, name: str, values: Mapping[str, Any]) -> None:
     made = yaml.safe_load(path.read_text()) if path.exists() else {}
     document = {**made, "config": {f"hearth:{key}": value for key, value in values.items()}}
     files.write(path, yaml.safe_dump(document).encode(), mode=0o600)
+    if lock:
+        files.write(home / locks.file_name(name), lock.text().encode(), mode=0o600)
 
 
 def _environment(home: Path) -> dict[str, str]:
     own_state = {
         "PULUMI_BACKEND_URL": f"file://{home / 'state'}",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(home / "passphrase"),
+        declared.ELSEWHERE: str(home),
     }
     return {key: value for key, value in os.environ.items() if key != "PULUMI_CONFIG_PASSPHRASE"} | own_state
 
@@ -143,7 +170,7 @@ def _sweep_containers(name: str) -> None:
     """Likewise; and the volumes, which outlive a stack on purpose."""
     label = {"label": f"hearth.stack={name}"}
     with client.daemon() as docker:
-        for container in docker.containers.list(all=True, filters=label):
+        for container in docker.containers.list(all=True, filters=label, ignore_removed=True):
             client.remove(container)
         for thing in (*docker.networks.list(filters=label), *docker.volumes.list(filters=label)):
             thing.remove()

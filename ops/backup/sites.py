@@ -37,6 +37,15 @@ class Site(Protocol):
     def apart(self, argv: Sequence[str], source: Path, target: Path) -> None:
         """Run a command with the service's programs and none of its memory, from a file to a file."""
 
+    def within(self, argv: Sequence[str]) -> None:
+        """Run a command with the files of the service, which is stopped."""
+
+    def beside(self, argv: Sequence[str]) -> None:
+        """Run a command with the service's archive alone, in an empty directory that is ``{place}``."""
+
+    def foretell(self, argv: Sequence[str], later: ServiceSpec) -> None:
+        """Run a command with what ``later`` has beside its programs, and nothing of the service's data."""
+
     def stop(self) -> None:
         """Stop the process. Fine when it does not run."""
 
@@ -63,6 +72,15 @@ class Site(Protocol):
 
     def drop(self) -> None:
         """Delete what was moved aside."""
+
+    def take(self, other: Site, name: str) -> None:
+        """Have a directory of the data of the same service somewhere else: whole, or not at all."""
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a directory or file of the data another name. Fine where there is none."""
+
+    def remove(self, name: str) -> None:
+        """Delete a file of the data. Fine where there is none."""
 
 
 def interrupted(target: Target) -> list[str]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ops import stacks
+from ops.backup import urls
+from ops.backup.places import Place
 from ops.backup.repository import Repository
 from ops.errors import Failure, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from components.config import BackupSettings
+    from components.backup_settings import BackupSettings
+    from components.lock import Lock
     from components.plan import DeploymentPlan
     from components.spec import ServiceSpec
 
@@ -27,6 +30,9 @@ class Target:
     plan: DeploymentPlan
     settings: BackupSettings
     containers: bool
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What its file says, keys without the prefix."""
+    lock: Lock | None = None
 
     @property
     def covered(self) -> list[ServiceSpec]:
@@ -46,23 +52,36 @@ class Target:
                 raise Usage(f"{name}: no service of this stack with backups; there are {', '.join(covered)}")
         return [name for name in covered if not names or name in names]
 
-    def repository(self, scratch: Path) -> Repository:
-        """Where the backups are; ``scratch`` is for temporary files."""
+    def repository(self, scratch: Path, place: Place = Place.FIRST) -> Repository:
+        """Where the backups are; ``scratch`` is for temporary files. Raises ``Usage`` where there is none."""
         from components import backup
 
+        if place is Place.SECOND and not self.settings.copy_to:
+            raise Usage(f"stack {self.stack} has no second repository; write hearth:backup: copy-to")
         scratch.mkdir(mode=0o700, exist_ok=True)
-        return Repository(
-            path=Path(backup.repository(self.settings, str(self.root), self.stack)),
+        first = Repository(
+            location=backup.repository(self.settings, str(self.root), self.stack),
             program=self.root / "bin" / backup.PACKAGE.programs[0],
             password=Path(backup.password_file(str(self.root))),
             stack=self.stack,
             scratch=scratch,
+            credentials=self._credentials("repository"),
         )
+        if place is Place.FIRST or self.settings.copy_to is None:
+            return first
+        known = self._credentials("copy_to")
+        return replace(first, location=self.settings.copy_to, credentials=known, first=first)
+
+    def _credentials(self, key: str) -> dict[str, str]:
+        from components import backup
+
+        return urls.credentials(Path(backup.credentials_file(str(self.root), key)))
 
 
 def of(stack: str) -> Target:
     """The stack of ``Pulumi.<stack>.yaml``. Raises ``Failure`` when it has no backups."""
     from components.errors import ConfigurationError
+    from host import declared
 
     config = stacks.configured(stack)
     if config.backup is None:
@@ -71,7 +90,9 @@ def of(stack: str) -> Target:
         )
     stacks.refuse_swarm(stack, config)
     try:
-        plan = stacks.planned(stack)
+        plan, lock = stacks.planned(stack), declared.read_lock(stack)
     except ConfigurationError as error:
         raise Failure(f"Pulumi.{stack}.yaml: {error}") from None
-    return Target(stack, stacks.root(stack, config), plan, config.backup, config.containers)
+    values = stacks.values(stack)
+    root = stacks.root(stack, config)
+    return Target(stack, root, plan, config.backup, config.containers, values, lock)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from ops.options import DEFAULT_STACK, Json, Stack
+from ops.options import DEFAULT_STACK, From, Json, Place, Stack
 
 
-def command(stack: Stack = DEFAULT_STACK, as_json: Json = False) -> None:
+def command(stack: Stack = DEFAULT_STACK, place: From = Place.FIRST, as_json: Json = False) -> None:
     """List the complete backups, oldest first; those that ended early are none."""
     from components.units import format_bytes
     from ops import output
     from ops.backup import jobs, target
 
-    found = jobs.snapshots(target.of(stack))
+    found = jobs.snapshots(target.of(stack), place)
     if as_json:
         listed = [
             {

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ops.options import DEFAULT_STACK, Json, Stack
+from ops.options import DEFAULT_STACK, From, Json, Place, Stack
 
 
 def command(
@@ -15,6 +15,7 @@ def command(
     snapshot: Annotated[
         str | None, typer.Option("--snapshot", metavar="ID", help="Which backup; the latest if not said.")
     ] = None,
+    place: From = Place.FIRST,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be restored, and end.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -24,17 +25,20 @@ def command(
     """
     from components.units import format_bytes
     from ops import output
-    from ops.backup import drill, target
+    from ops.backup import drill, moment, target
 
     found = target.of(stack)
     if dry_run:
         names = [spec.name for spec in found.covered if spec.backup and spec.backup.replaces]
         output.progress(f"would restore into scratch instances, compare and remove: {', '.join(names)}")
         return
-    taken, proofs, verified = drill.run(found, snapshot, output.progress)
+    taken, proofs, verified = drill.run(found, snapshot, output.progress, place)
+    reached = moment.drill(found, output.progress)
     if as_json:
         services = [asdict(proof) for proof in proofs]
-        output.data({"stack": stack, "snapshot": taken.id, "services": services, "verified": list(verified)})
+        moments = [asdict(one) for one in reached]
+        data = {"stack": stack, "snapshot": taken.id, "services": services, "verified": list(verified)}
+        output.data(data | {"moments": moments})
         return
     rows = [
         (proof.service, format_bytes(proof.size), f"{proof.seconds:.1f}", str(proof.facts))
@@ -43,4 +47,6 @@ def command(
     output.table(("service", "size", "seconds", "facts compared"), rows)
     for name in verified:
         print(f"{name}: its files are whole; a restore would add to what runs, so it was not made")
+    for one in reached:
+        print(f"{one.service}: its archive was brought to a moment and read, {one.seconds:.1f} s")
     print(f"backup {taken.short}: everything came back")

@@ -25,6 +25,7 @@ def command(
 
     Refused while a service is in the stack's state or still runs.
     """
+    from host import deployments
     from host.containers.client import daemon
     from ops import output, purge, stacks
     from ops.errors import Usage
@@ -43,6 +44,7 @@ def command(
         _show(targets)
         if not yes:
             _confirm(stack)
+        deployments.forget(root.path, services or [])
         for target in targets:
             if target.kind == "volume":
                 client.volumes.get(target.name).remove()

@@ -2,71 +2,60 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ops.options import DEFAULT_STACK, Json, Stack
 
-_UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ops.status import Report
+
+_PAUSE_SECONDS = 2
 
 
-def command(stack: Stack = DEFAULT_STACK, as_json: Json = False) -> None:
+def command(
+    stack: Stack = DEFAULT_STACK,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again every 2 s, until Ctrl-C.")] = False,
+    as_json: Json = False,
+) -> None:
     """Ask every service whether it answers; show memory, restarts, version, address, last backup and drill.
 
-    Fails when one does not answer.
+    Says what is refused or degraded, and why. Fails when a service does not answer or anything is refused.
     """
-    from components.units import format_bytes
-    from host.containers.client import daemon
-    from ops import output, stacks, status
+    from ops import output, status, status_text
+    from ops.errors import Usage
 
-    config = stacks.configured(stack)
-    stacks.refuse_swarm(stack, config)
-    containers = config.containers
-    root, plan = stacks.root(stack, config), stacks.planned_from(config, stack)
-    with daemon() if containers else contextlib.nullcontext() as client:
-        look = status.ContainerLook(client, stack) if containers else status.NativeLook(root)
-        found = status.conditions(plan, root, look, containers)
-    broken = [one.service for one in found if one.state != status.ANSWERS]
+    if watch and (as_json or not output.console().is_terminal):
+        raise Usage("--watch is for a terminal; leave it out, or call this again and again")
+    if watch:
+        _watched(lambda: status.report(stack))
+        return
+    found = status.report(stack)
     if as_json:
-        output.data({"stack": stack, "services": [asdict(one) for one in found]})
+        output.data(asdict(found))
     else:
-        rows = [
-            (
-                one.service,
-                one.state,
-                f"{format_bytes(one.memory)} of {format_bytes(one.limit)}" if one.memory is not None else "-",
-                "-" if one.restarts is None else str(one.restarts),
-                one.version or "-",
-                one.address or "-",
-                ago(one.backup),
-                ago(one.drill),
-            )
-            for one in found
-        ]
-        columns = (
-            "service",
-            "state",
-            "memory",
-            "restarts",
-            "version",
-            "address",
-            "last backup",
-            "last drill",
-        )
-        output.table(columns, rows)
-    if broken:
+        output.console().print(status_text.of(found))
+    if not found.well:
         raise typer.Exit(1)
 
 
-def ago(when: float | None) -> str:
-    """How long ago a time since 1970 was, in its largest unit."""
-    if when is None:
-        return "never"
-    seconds = time.time() - when
-    for size, unit in _UNITS:
-        if seconds >= size:
-            return f"{seconds // size:.0f} {unit} ago"
-    return "just now"
+def _watched(look: Callable[[], Report]) -> None:
+    """The table on a screen of its own, looked at again until Ctrl-C."""
+    import contextlib
+
+    from rich.live import Live
+
+    from ops import output, status_text
+
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        Live(status_text.of(look()), console=output.console(), screen=True, auto_refresh=False) as shown,
+    ):
+        while True:
+            time.sleep(_PAUSE_SECONDS)
+            shown.update(status_text.of(look()), refresh=True)

@@ -27,6 +27,7 @@ HOST_MOUNTS = {
     "cadvisor": {"/sys", "/var/lib/docker", "/var/run/docker.sock"},
     "node-exporter": {f"/var/lib/hearth/{STACK}/backup/metrics"},
     "process-exporter": {"/proc"},
+    "mtail": {"/var/lib/docker/containers"},
     "promtail": {"/var/lib/docker/containers"},
     "vector": {"/var/lib/docker/containers"},
 }

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import docker
 import pytest
 
 from tests.e2e.daemon import docker_daemon
@@ -27,7 +26,7 @@ def scratch() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def bench(scratch: Path) -> Iterator[Callable[..., Workbench]]:
-    """Makes stacks, and destroys every one at the end."""
+    """Makes stacks, and destroys every one at the end, with its volumes."""
     made: list[Workbench] = []
 
     def make(stack: str, config: Mapping[str, Any], **where: Any) -> Workbench:
@@ -38,6 +37,7 @@ def bench(scratch: Path) -> Iterator[Callable[..., Workbench]]:
     yield make
     for workbench in reversed(made):
         workbench.destroy()
+        workbench.remove_volumes()
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +45,3 @@ def containers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Docker daemon; the value is an image that has every program of the catalogue."""
     with docker_daemon(tmp_path_factory.mktemp("docker") / "dockerd.log"):
         yield image()
-        # Volumes outlive their stack on purpose; those of tests need not.
-        client = docker.from_env()
-        for volume in client.volumes.list(filters={"label": "hearth.stack=contained"}):
-            volume.remove()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,7 +24,13 @@ class Inside(Workbench):
         self.config = dict(values)
         self.scope = values["systemd"]["scope"]
         self.privileged = self.scope == "system"
-        super().__init__(directory, stack, values)
+        super().__init__(
+            directory,
+            stack,
+            values,
+            within=machine.enter(directory, root=self.privileged),
+            environment=machine.environment(root=self.privileged),
+        )
 
     def configure(self, config: Mapping[str, Any]) -> None:
         """Write the stack file, and leave the project to whoever works with it."""
@@ -34,24 +38,6 @@ class Inside(Workbench):
         if not self.privileged:
             for path in (self.directory, *self.directory.rglob("*")):
                 os.chown(path, self.machine.uid, self.machine.uid, follow_symlinks=False)
-
-    def run(self, *command: str, check: bool = True, timeout: float = 600) -> Finished:
-        """Run ``command`` in there with the toolchain's environment."""
-        enter = self.machine.enter(self.directory, root=self.privileged)
-        pulumi = {key: value for key, value in self.environment.items() if key.startswith("PULUMI_")}
-        done = subprocess.run(
-            [*enter, sys.executable, "-m", "toolchain", "run", "--", *command],
-            env={**self.machine.environment(root=self.privileged), **pulumi},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout,
-        )
-        assert not check or done.returncode == 0, (
-            f"{' '.join(command)} exited {done.returncode}:\n{done.stdout}"
-        )
-        return Finished(done.returncode, done.stdout)
 
     def drift(self, *arguments: str) -> Finished:
         """What `./hearth drift` finds."""

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,8 @@ def database(stack: Workbench) -> psycopg.Connection:
     return psycopg.connect(f"host=127.0.0.1 port={port} user=app dbname=app password={password}")
 
 
-def fill(stack: Workbench) -> None:
-    """Put data of every kind in."""
+def fill(stack: Workbench, vector: str = "vector(3)") -> None:
+    """Put data of every kind in. ``vector`` is another type where there is no pgvector."""
     pipe = cache(stack).pipeline()
     for number in range(KEYS):
         pipe.set(f"text:{number}", hashlib.sha256(str(number).encode()).digest())
@@ -64,10 +65,10 @@ def fill(stack: Workbench) -> None:
     pipe.execute()
     cache(stack, 3).set("another", "database")
     with database(stack) as connection:
-        connection.execute("CREATE TABLE things (id serial PRIMARY KEY, what text, v vector(3))")
+        connection.execute(f"CREATE TABLE things (id serial PRIMARY KEY, what text, v {vector})")
         connection.execute(
             "INSERT INTO things (what, v) SELECT md5(i::text) || E'\\t\\\\ line\\n', "
-            f"ARRAY[i, i / 2.0, 1]::vector FROM generate_series(1, {ROWS}) i"
+            f"ARRAY[i, i / 2.0, 1]::{vector} FROM generate_series(1, {ROWS}) i"
         )
         connection.execute('CREATE TABLE "odd name; --" (x bytea)')
         connection.execute("INSERT INTO \"odd name; --\" VALUES ('\\x00ff'), (NULL)")
@@ -122,6 +123,30 @@ def ops(stack: Workbench, *arguments: str, check: bool = True) -> Finished:
     return stack.run(".venv/bin/python", "-m", "ops", *arguments, "--stack", stack.stack, check=check)
 
 
+def counters(stack: Workbench) -> tuple[Callable[[int], object], Callable[[int], object]]:
+    """Writers to Redis and PostgreSQL, to where nothing else is looked at: what was there is gone."""
+    cache(stack, 5).delete("load")
+    with database(stack) as connection:
+        connection.execute("DROP TABLE IF EXISTS load")
+        connection.execute("CREATE TABLE load (n int)")
+
+    def to_redis(number: int) -> None:
+        cache(stack, 5).sadd("load", number)
+
+    def to_postgres(number: int) -> None:
+        with database(stack) as connection:
+            connection.execute("INSERT INTO load VALUES (%s)", (number,))
+
+    return to_redis, to_postgres
+
+
+def counted(stack: Workbench) -> tuple[int, int]:
+    """How many different numbers they have written."""
+    with database(stack) as connection:
+        (rows,) = connection.execute("SELECT count(DISTINCT n) FROM load").fetchone() or (0,)
+    return cache(stack, 5).scard("load"), rows
+
+
 def listed(stack: Workbench) -> list[dict[str, Any]]:
     """The complete backups."""
     text = ops(stack, "backups", "--json").text
@@ -146,7 +171,7 @@ def spoil(stack: Workbench) -> None:
 def no_mess(stack: Workbench) -> None:
     """No staged file, no data set aside, nothing stopped."""
     left = {path.name for path in (stack.root / "backup").iterdir()}
-    assert left <= {"backup.log", "lock", "metrics", "record.json", "secrets"}
+    assert left <= {"backup.log", "known.json", "lock", "metrics", "record.json", "runs.json", "secrets"}
     assert not list(stack.root.glob("*/data.*")) and not list(stack.root.glob("*/scratch-*"))
 
 

@@ -56,7 +56,8 @@ def _containers(stack: str) -> Iterator[tuple[str, bytes]]:
 def leaks(workbench: Workbench, *, docker: bool, units: Iterable[Path] = ()) -> list[str]:
     """Places that hold a secret of the stack, in any of its forms. The secrets are random, so
     each is its own canary."""
-    secrets = {path.name: path.read_text().strip() for path in (workbench.root / "secrets").iterdir()}
+    kept = (workbench.root / "secrets").glob("[!.]*")
+    secrets = {path.name: path.read_text().strip() for path in kept}
     assert secrets and all(len(value) >= 20 for value in secrets.values())
     places: list[Iterator[tuple[str, bytes]]] = [
         _files([workbench.directory / "state", *units]),

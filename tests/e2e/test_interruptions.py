@@ -16,7 +16,7 @@ from tests.e2e import probes
 from tests.e2e.story import settled, with_setting
 from tests.e2e.workbench import Workbench
 
-REDIS = 36379
+REDIS = 65036
 CONFIG: dict[str, Any] = {
     "runtime": "supervisord",
     "host": {"reserve": "512MiB"},

@@ -28,7 +28,7 @@ REDIS, POSTGRES, OLLAMA, NGINX, GARDENER = 64379, 64432, 64434, 64080, 64760
 PORTS = {"redis": REDIS, "postgres": POSTGRES, "ollama": OLLAMA, "nginx": NGINX, "gardener": GARDENER}
 STACK = "mini"
 # What launchd starts at its times.
-SCHEDULED = ("watchdog", "backup")
+SCHEDULED = ("watchdog", "watch", "backup")
 
 
 @pytest.fixture(scope="module")

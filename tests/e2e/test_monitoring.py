@@ -20,11 +20,12 @@ from support.stacks import plan
 
 from tests.e2e.leaks import leaks
 from tests.e2e.processes import hanging, processes
+from tests.e2e.stack_files import Watched
 from tests.e2e.story import eventually, settled
 from tests.e2e.workbench import Workbench
 
-REDIS, POSTGRES, NGINX, STATUS = 61379, 61432, 61080, 61081
-PROMETHEUS, ALERTMANAGER, LOKI = 61090, 61093, 61310
+REDIS, POSTGRES, NGINX, STATUS = 63613, 63615, 63600, 63601
+PROMETHEUS, ALERTMANAGER, LOKI = 63602, 63603, 63611
 QUEUE = {"key": "jobs", "db": 2, "depth": 3}
 CONFIG = {
     "runtime": "supervisord",
@@ -36,17 +37,19 @@ CONFIG = {
         # Quick to notice, so that the tests are.
         "prometheus": {"port": PROMETHEUS, "memory": "256MiB", "interval": "1s", "patience": "2s"},
         "alertmanager": {"port": ALERTMANAGER, "group-wait": "0s"},
-        "node-exporter": {"port": 61100},
-        "redis-exporter": {"port": 61121},
-        "postgres-exporter": {"port": 61187},
-        "nginx-exporter": {"port": 61113, "status-port": STATUS},
-        "blackbox-exporter": {"port": 61115},
-        "process-exporter": {"port": 61256},
-        "glances": {"port": 61208},
-        "loki": {"port": LOKI, "grpc-port": 61311},
-        "promtail": {"port": 61380},
+        "node-exporter": {"port": 63604},
+        "redis-exporter": {"port": 63607},
+        "postgres-exporter": {"port": 63608},
+        "nginx-exporter": {"port": 63605, "status-port": STATUS},
+        "blackbox-exporter": {"port": 63606},
+        "process-exporter": {"port": 63610},
+        "glances": {"port": 63609},
+        "loki": {"port": LOKI, "grpc-port": 63612},
+        "promtail": {"port": 63614},
     },
 }
+
+WATCHED = Watched(f"http://127.0.0.1:{PROMETHEUS}", f"http://127.0.0.1:{ALERTMANAGER}")
 
 
 @pytest.fixture(scope="module")
@@ -57,21 +60,8 @@ def stack(bench: Callable[..., Workbench]) -> Workbench:
     return made
 
 
-def series(query: str) -> list[tuple[dict[str, str], float]]:
-    """What Prometheus answers: labels and value of each series."""
-    answer = httpx.get(f"http://127.0.0.1:{PROMETHEUS}/api/v1/query", params={"query": query}).json()
-    assert answer["status"] == "success", answer
-    return [(found["metric"], float(found["value"][1])) for found in answer["data"]["result"]]
-
-
-def firing(service: str) -> set[str]:
-    """Names of the alerts about a service that Alertmanager shows."""
-    alerts = httpx.get(f"http://127.0.0.1:{ALERTMANAGER}/api/v2/alerts", params={"active": "true"}).json()
-    return {a["labels"]["alertname"] for a in alerts if a["labels"].get("service") == service}
-
-
 def all_ones(query: str) -> bool:
-    found = series(query)
+    found = WATCHED.series(query)
     return bool(found) and all(value == 1 for _, value in found)
 
 
@@ -80,7 +70,7 @@ def test_every_job_is_up(stack: Workbench) -> None:
     # What is only probed has no figures of its own.
     probed = {"redis", "postgres", "nginx", "glances"}
     assert jobs >= CONFIG["services"].keys() - probed
-    eventually(lambda: {metric["job"] for metric, value in series("up") if value == 1} == jobs)
+    eventually(lambda: {metric["job"] for metric, value in WATCHED.series("up") if value == 1} == jobs)
 
 
 def targets() -> list[dict[str, Any]]:
@@ -89,7 +79,7 @@ def targets() -> list[dict[str, Any]]:
 
 def test_every_service_answers_its_probe(stack: Workbench) -> None:
     eventually(lambda: all_ones("probe_success"))
-    assert {metric["service"] for metric, _ in series("probe_success")} == set(CONFIG["services"])
+    assert {metric["service"] for metric, _ in WATCHED.series("probe_success")} == set(CONFIG["services"])
 
 
 @pytest.mark.parametrize("metric", ["redis_up", "pg_up", "nginx_up"])
@@ -111,7 +101,7 @@ def test_an_exporter_gets_through_to_what_it_watches(stack: Workbench, metric: s
     ],
 )
 def test_the_figures_are_there(stack: Workbench, metric: str) -> None:
-    assert eventually(lambda: series(metric))
+    assert eventually(lambda: WATCHED.series(metric))
 
 
 def test_every_rule_can_be_evaluated(stack: Workbench) -> None:
@@ -158,9 +148,9 @@ def test_every_panel_that_asks_prometheus_is_answered_with_figures(stack: Workbe
     for panel in asked:
         (target,) = panel["targets"]
         if any(name in target["expr"] for name in EMPTY):
-            series(target["expr"])
+            WATCHED.series(target["expr"])
             continue
-        found = eventually(lambda query=target["expr"]: series(query))
+        found = eventually(lambda query=target["expr"]: WATCHED.series(query))
         for label in re.findall(r"{{(\w+)}}", target["legendFormat"]):
             assert label in found[0][0], panel["title"]
 
@@ -215,13 +205,13 @@ def test_only_the_shipper_s_account_reads_what_the_others_log(stack: Workbench) 
 
 def test_a_queue_is_watched_by_its_length_alone(stack: Workbench) -> None:
     queue = redis.Redis(port=REDIS, password=stack.secret("redis"), db=QUEUE["db"])
-    eventually(lambda: series('redis_key_size{key="jobs"}')[0][1] == 0)
+    eventually(lambda: WATCHED.series('redis_key_size{key="jobs"}')[0][1] == 0)
     queue.lpush(QUEUE["key"], *range(QUEUE["depth"] + 1))
-    eventually(lambda: series('redis_key_size{key="jobs"}')[0][1] == QUEUE["depth"] + 1)
+    eventually(lambda: WATCHED.series('redis_key_size{key="jobs"}')[0][1] == QUEUE["depth"] + 1)
     # It is an alert once it has stayed so for five minutes.
-    eventually(lambda: series('ALERTS{alertname="QueueLong",alertstate="pending",service="redis"}'))
+    eventually(lambda: WATCHED.series('ALERTS{alertname="QueueLong",alertstate="pending",service="redis"}'))
     queue.delete(QUEUE["key"])
-    eventually(lambda: not series('ALERTS{alertname="QueueLong"}'))
+    eventually(lambda: not WATCHED.series('ALERTS{alertname="QueueLong"}'))
     watch = redis.Redis(port=REDIS, username="hearth-watch", password=stack.secret("redis.watch"), db=2)
     for attempt in (
         lambda: watch.lpop("jobs"),
@@ -233,21 +223,21 @@ def test_a_queue_is_watched_by_its_length_alone(stack: Workbench) -> None:
 
 
 def test_processes_are_known_by_their_service(stack: Workbench) -> None:
-    known = {metric["groupname"] for metric, _ in series("namedprocess_namegroup_num_procs")}
+    known = {metric["groupname"] for metric, _ in WATCHED.series("namedprocess_namegroup_num_procs")}
     assert known >= {"postgres", "nginx", "prometheus", "loki", "promtail", "node_exporter"}
 
 
 def test_a_backup_that_was_never_made_is_no_alert_and_one_that_is_too_old_is(stack: Workbench) -> None:
-    assert series('ALERTS{alertname=~"BackupTooOld|DrillTooOld"}') == []
+    assert WATCHED.series('ALERTS{alertname=~"BackupTooOld|DrillTooOld"}') == []
     old, young = time.time() - 27 * 3600, time.time() - 60
     (stack.root / "backup" / "metrics" / "backup.prom").write_text(
         f'hearth_backup_last_success_timestamp_seconds{{service="postgres"}} {old:.0f}\n'
         f'hearth_backup_last_success_timestamp_seconds{{service="redis"}} {young:.0f}\n'
         f'hearth_drill_last_success_timestamp_seconds{{service="postgres"}} {old:.0f}\n'
     )
-    eventually(lambda: "BackupTooOld" in firing("postgres"))
-    assert "BackupTooOld" not in firing("redis")
-    assert "DrillTooOld" not in firing("postgres")
+    eventually(lambda: "BackupTooOld" in WATCHED.alerts("postgres"))
+    assert "BackupTooOld" not in WATCHED.alerts("redis")
+    assert "DrillTooOld" not in WATCHED.alerts("postgres")
 
 
 def test_the_front_door_does_not_lead_to_the_status_page(stack: Workbench) -> None:
@@ -257,16 +247,16 @@ def test_the_front_door_does_not_lead_to_the_status_page(stack: Workbench) -> No
 
 @pytest.mark.parametrize("service", ["nginx", "node-exporter", "redis"])
 def test_a_service_that_hangs_is_an_alert_until_it_answers_again(stack: Workbench, service: str) -> None:
-    eventually(lambda: "ServiceDown" not in firing(service))
+    eventually(lambda: "ServiceDown" not in WATCHED.alerts(service))
     with hanging(stack, service):
-        eventually(lambda: "ServiceDown" in firing(service), seconds=60)
-    eventually(lambda: "ServiceDown" not in firing(service), seconds=60)
+        eventually(lambda: "ServiceDown" in WATCHED.alerts(service), seconds=60)
+    eventually(lambda: "ServiceDown" not in WATCHED.alerts(service), seconds=60)
 
 
 def test_a_threshold_that_is_crossed_is_an_alert(stack: Workbench) -> None:
     # In a stack this young a few seconds are more than 1.44 % of the hour.
     with hanging(stack, "nginx"):
-        eventually(lambda: "AvailabilityBurns" in firing("nginx"), seconds=60)
+        eventually(lambda: "AvailabilityBurns" in WATCHED.alerts("nginx"), seconds=60)
 
 
 def test_all_of_it_stays_within_its_limits(stack: Workbench) -> None:

@@ -18,7 +18,7 @@ from tests.e2e.leaks import leaks
 from tests.e2e.story import eventually, settled, smoke, touched_by, with_setting
 from tests.e2e.workbench import Workbench
 
-REDIS, POSTGRES, OLLAMA, NGINX = 46379, 45432, 41434, 48080
+REDIS, POSTGRES, OLLAMA, NGINX = 65479, 65432, 65434, 65480
 CONFIG = {
     "runtime": "supervisord",
     "host": {"reserve": "512MiB"},

@@ -53,7 +53,7 @@ def stack(client: docker.DockerClient, bench: Callable[..., Workbench]) -> Workb
 
 def _container(client: docker.DockerClient, service: str) -> Container:
     label = f"com.docker.swarm.service.name={STACK}-{service}"
-    (found,) = client.containers.list(filters={"label": label})
+    (found,) = client.containers.list(filters={"label": label}, ignore_removed=True)
     return found
 
 

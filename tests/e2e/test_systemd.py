@@ -28,7 +28,7 @@ def config(scope: str, first_port: int, data: Path) -> dict[str, Any]:
         "redis": {"memory": "128MiB"},
     }
     services = {name: {"port": first_port + place, **sizes[name]} for place, name in enumerate(SERVICES)}
-    services["redis"]["cpus"] = 0.5
+    services["redis"] |= {"cpus": 0.5, "cpu-weight": 50}
     return {
         "data": str(data),
         "runtime": "systemd",
@@ -48,7 +48,7 @@ def machine(scratch: Path) -> Iterator[SystemdMachine]:
 def stack(machine: SystemdMachine) -> Iterator[Inside]:
     """User units: the account deploys, and owns everything."""
     made = Inside(
-        machine, machine.home / "project", config("user", 52001, machine.home / "data"), "user-units"
+        machine, machine.home / "project", config("user", 65201, machine.home / "data"), "user-units"
     )
     yield from _up_and_away(made)
 
@@ -57,7 +57,7 @@ def stack(machine: SystemdMachine) -> Iterator[Inside]:
 def system_stack(machine: SystemdMachine, scratch: Path) -> Iterator[Inside]:
     """System units: root deploys, and every service has an account of its own."""
     made = Inside(
-        machine, scratch / "system-project", config("system", 53001, scratch / "system"), "system-units"
+        machine, scratch / "system-project", config("system", 65301, scratch / "system"), "system-units"
     )
     yield from _up_and_away(made)
 
@@ -86,6 +86,8 @@ def _kept_by_the_kernel(stack: Inside) -> None:
     }  # fmt: skip
     # Of every 100 ms.
     assert stack.limit("redis", "cpu.max", "cpu.cfs_quota_us") == 50_000
+    # Half of what others get, in the unit of either hierarchy.
+    assert stack.limit("redis", "cpu.weight", "cpu.shares") in (50, 512)
 
 
 def _listens_on_loopback_alone(stack: Inside) -> None:
@@ -229,8 +231,25 @@ def test_system_units_see_only_what_is_theirs(system_stack: Inside) -> None:
             "bin",
             "packages",
             name,
+            # The page that it shows.
+            *(("watch",) if name == "nginx" else ()),
         }
         assert not list((seen / "home").iterdir())
+
+
+def test_a_unit_that_ends_leaves_what_its_account_shares(system_stack: Inside) -> None:
+    """Another stack's service has the same account, and memory of its own there."""
+    others = [f"/dev/shm/hearth-e2e-beside-{name}" for name in ("postgres", "redis")]
+    ask = system_stack.machine.call
+    try:
+        for path, name in zip(others, ("postgres", "redis"), strict=True):
+            ask("install", "-m600", f"--owner=hearth-{name}", "/dev/null", path, root=True)
+            system_stack.systemctl("stop", name)
+            assert ask("stat", "--format=%U", path, root=True).strip() == f"hearth-{name}"
+            system_stack.systemctl("start", name)
+        eventually(lambda: probes.redis_answers(system_stack.port("redis"), system_stack.secret("redis")))
+    finally:
+        ask("rm", "-f", *others, root=True)
 
 
 def test_system_units_are_gone_after_destroy(system_stack: Inside) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,15 +57,12 @@ def values(site: Path, containers: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def stack(bench: Callable[..., Workbench], values: dict[str, Any]) -> Iterator[Workbench]:
+def stack(bench: Callable[..., Workbench], values: dict[str, Any]) -> Workbench:
     """The stack, up."""
     made = bench(STACK, values)
     values["data"] = str(made.root)
     made.up()
-    yield made
-    made.destroy()
-    for volume in docker.from_env().volumes.list(filters={"label": f"hearth.stack={STACK}"}):
-        volume.remove()
+    return made
 
 
 def container(service: str) -> Container:

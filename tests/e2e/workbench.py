@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import docker
 import yaml
+
+from components.config import CONTAINERS
 
 PROJECT = Path(__file__).parents[2]
 _COPIED = (
@@ -22,7 +25,9 @@ _COPIED = (
     "ops",
     "templates",
     "toolchain",
+    "Makefile",
     "__main__.py",
+    "hearth",
     "Pulumi.yaml",
     "requirements.txt",
     "requirements-dev.txt",
@@ -36,6 +41,19 @@ class Finished:
 
     status: int
     text: str
+
+
+def copy_project(directory: Path) -> None:
+    """A checkout without stacks, with the programs of this one."""
+    directory.mkdir(parents=True)
+    for name in _COPIED:
+        source = PROJECT / name
+        if source.is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source, directory / name, symlinks=True, ignore=ignored)
+        else:
+            shutil.copy(source, directory / name)
+    (directory / ".venv").symlink_to(PROJECT / ".venv")
 
 
 class Workbench:
@@ -56,15 +74,8 @@ class Workbench:
         self.directory = directory
         self.stack = stack
         self.root = Path(config["data"])
-        directory.mkdir(parents=True)
-        for name in _COPIED:
-            source = PROJECT / name
-            if source.is_dir():
-                ignored = shutil.ignore_patterns("__pycache__")
-                shutil.copytree(source, directory / name, symlinks=True, ignore=ignored)
-            else:
-                shutil.copy(source, directory / name)
-        (directory / ".venv").symlink_to(PROJECT / ".venv")
+        self.containers = config["runtime"] in CONTAINERS
+        copy_project(directory)
         (directory / "state").mkdir()
         self.within = tuple(within)
         self.environment = {
@@ -122,6 +133,12 @@ class Workbench:
     def destroy(self) -> None:
         """``pulumi destroy`` without a question."""
         self.pulumi("destroy", "--yes", "--skip-preview")
+
+    def remove_volumes(self) -> None:
+        """Those of containers outlive their stack on purpose; what tests leave need not."""
+        if self.containers:
+            for volume in docker.from_env().volumes.list(filters={"label": f"hearth.stack={self.stack}"}):
+                volume.remove()
 
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from support.rendered import lay_out
-from support.stacks import everything, plan, values
+from support.stacks import REPOSITORY, everything, plan, values
 from support.tools import call, tool
 
 from components.spec import ConfigFile, ServiceSpec
@@ -18,7 +18,8 @@ RUNTIMES = ["docker", "supervisord"]
 
 
 def service(name: str, runtime: str, directory: Path, settings: dict[str, Any] | None = None) -> ServiceSpec:
-    stack = {**everything(runtime), "data": str(directory / "stack")}
+    stack = {**everything(runtime), "data": str(directory / "stack"), "backup": {}}
+    stack["services"]["postgres"] = {"point-in-time": {}}
     stack["services"]["redis"] = {"queues": [{"key": "jobs", "db": 2, "depth": 50}, {"key": "mails"}]}
     stack["services"][name] = settings or {}
     return plan(stack).service(name)
@@ -157,6 +158,45 @@ def waiting(key: str, db: int, length: int) -> dict[str, str]:
     return {f'redis_key_size{{service="redis",db="db{db}",key="{key}"}}': f"{length}x60"}
 
 
+def held(of_limit: int, stack: str = "test") -> dict[str, str]:
+    """A container that holds so many of each hundred bytes that it may have, beside files that the kernel keeps."""
+    labels = (
+        f'{{container_label_hearth_stack="{stack}",container_label_hearth_service="shop",id="/docker/1"}}'
+    )
+    figures = {
+        "container_memory_usage_bytes": of_limit + 9,
+        "container_memory_total_active_file_bytes": 6,
+        "container_memory_total_inactive_file_bytes": 3,
+        "container_spec_memory_limit_bytes": 100,
+    }
+    return {f"{name}{labels}": f"{value}x60" for name, value in figures.items()}
+
+
+def unlimited() -> dict[str, str]:
+    return {name: "0x60" if "limit" in name else value for name, value in held(91).items()}
+
+
+def routed(failed: int) -> dict[str, str]:
+    """Requests of which ``failed`` of 100 are answered with 5xx."""
+    name = 'nginx_requests_by_service_total{job="mtail",service="shop",status="%s"}'
+    return {name % "2xx": f"0+{100 - failed}x60", name % "5xx": f"0+{failed}x60"}
+
+
+def routed_quickly(quick: int) -> dict[str, str]:
+    """Requests through nginx of which ``quick`` of 100 are answered within 0.2 s."""
+    name = 'nginx_request_seconds_bucket{job="mtail",service="shop",le="%s"}'
+    return {name % "0.2": f"0+{quick}x60", name % "0.3": "0+100x60", name % "+Inf": "0+100x60"}
+
+
+def queued(clients: str) -> dict[str, str]:
+    labels = '{service="pgbouncer",database="app",user="app"}'
+    return {f"pgbouncer_pools_client_waiting_connections{labels}": clients}
+
+
+def unarchived(failures: str) -> dict[str, str]:
+    return {'pg_stat_archiver_failed_count{service="postgres"}': failures}
+
+
 def deferred(values: str) -> dict[str, str]:
     return {'llamacpp:requests_deferred{service="llama-cpp"}': values}
 
@@ -201,6 +241,16 @@ CASES = [
         one("probe_duration_seconds", "0.21x60"),
     ),
     Case("ServiceSlow", "30m", answered(96), answered(94)),
+    Case("ServiceSlow", "30m", routed_quickly(96), routed_quickly(94)),
+    Case("ServiceErrors", "10m", routed(5), routed(6)),
+    Case("ContainerMemoryHigh", "10m", held(90), held(91)),
+    Case("ContainerMemoryHigh", "10m", unlimited(), held(91)),
+    # One daemon may run several stacks.
+    Case("ContainerMemoryHigh", "10m", held(99, stack="other"), held(91)),
+    # Failures of long ago, and of now.
+    Case("ArchiveFails", "15m", unarchived("0 3x20"), unarchived("3x10 4 5 6 7 8 9 10")),
+    # Waiting for less than five minutes, and for longer.
+    Case("PoolShort", "10m", queued("1 1 1 1 1 0 1 1 1 1 1"), queued("1x10")),
     Case(
         "CertificateEnds",
         "0m",
@@ -211,6 +261,12 @@ CASES = [
     Case("QueueLong", "10m", waiting("mails", 0, 100), waiting("mails", 0, 101)),
     # Waiting for less than five minutes, and for longer.
     Case("ModelOverloaded", "10m", deferred("1 1 1 1 1 0 1 1 1 1 1"), deferred("1x10")),
+    Case(
+        "BackupFailed",
+        "1m",
+        {'hearth_backup_run_failed{run="copy"}': "0x5"},
+        {'hearth_backup_run_failed{run="copy"}': "1x5"},
+    ),
     Case("BackupTooOld", "27h", since("backup", 65), since("backup", 55), interval="10m"),
     # Where no backup was ever made, nobody said that there should be one.
     Case("BackupTooOld", "27h", {}, since("backup", 0), interval="10m"),
@@ -272,6 +328,14 @@ def test_every_alert_has_a_case(rules: Path) -> None:
     groups = yaml.safe_load(rules.read_text())["groups"]
     alerts = {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
     assert alerts == {case.alert for case in CASES}
+
+
+def test_a_runbook_that_an_alert_names_is_there(rules: Path) -> None:
+    found = [rule["annotations"] for group in yaml.safe_load(rules.read_text())["groups"] for rule in group["rules"]
+             if "alert" in rule]  # fmt: skip
+    named = {one["runbook"] for one in found if "runbook" in one}
+    assert len(named) >= 4
+    assert all((REPOSITORY / page).is_file() for page in named)
 
 
 def test_thresholds_are_those_of_the_stack_file(tmp_path: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from support.postgres import figures
@@ -11,7 +14,25 @@ from support.rendered import lay_out
 from support.stacks import plan, values
 from support.tools import call, tool
 
+from components.rendering import render
+
 SIZES = [{"memory": "128MiB", "max-connections": 20}, {}, {"memory": "8GiB", "max-connections": 300}]
+
+
+def check(version: int, directory: Path) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """The data directory, with nothing in it but what is there, and what the check says."""
+    spec = plan(
+        values("supervisord", {"postgres": {"version": version}}, data=str(directory / "stack"))
+    ).service("postgres")
+    data = directory / "stack" / "postgres" / "data"
+    data.mkdir(parents=True, exist_ok=True)
+    files = lay_out(spec, directory)
+    (data / "postgresql.auto.conf").touch()
+    (*shell, script) = spec.check
+    own = next(file.path for file in spec.files if file.path.endswith("postgresql.conf"))
+    path = f"{Path(tool('postgres')).parent}:{os.environ['PATH']}"
+    done = call(*shell, script.replace(own, str(files["postgresql.conf"])), env={"PATH": path, "LC_ALL": "C"})
+    return data, done
 
 
 def laid_out(runtime: str, settings: dict, directory: Path) -> tuple[object, dict[str, Path]]:
@@ -92,3 +113,36 @@ def test_the_start_script_never_touches_data_of_another_version(tmp_path: Path) 
     assert done.returncode == 1
     assert "set version: 16" in done.stderr
     assert sorted(path.name for path in data.iterdir()) == ["16"]
+
+
+def test_the_check_refuses_other_programs_and_other_data_while_nothing_has_changed(tmp_path: Path) -> None:
+    here = int(call(tool("postgres"), "--version").stdout.split()[2].partition(".")[0])
+    data, done = check(here, tmp_path)
+    assert done.returncode == 0, done.stderr
+    (data / "14").mkdir()
+    (data / "14" / "PG_VERSION").write_text("14\n")
+    _, done = check(here, tmp_path)
+    assert (done.returncode, "move the data with ./hearth upgrade" in done.stderr) == (1, True)
+    _, done = check(18 if here != 18 else 17, tmp_path / "other")
+    assert done.returncode == 1
+    assert f"these programs are PostgreSQL {here}, and version" in done.stderr
+    assert "run ./hearth upgrade" in done.stderr
+
+
+@pytest.mark.parametrize(("version", "status"), [(15, 0), (99, 1)])
+def test_the_archives_program_itself_says_which_majors_it_knows(version: int, status: int) -> None:
+    script = render("postgres/knows.sh.j2", settings=SimpleNamespace(version=version))
+    done = call("sh", "-c", script, env={"PATH": os.environ["PATH"], "PGBACKREST_CONFIG": "/nowhere"})
+    assert done.returncode == status, done.stderr
+    said = f"does not know PostgreSQL {version}, so point-in-time cannot archive it"
+    assert (said in done.stderr) == bool(status)
+
+
+@pytest.mark.parametrize("name", ["check", "knows", "archive", "since"])
+def test_the_scripts_are_without_a_fault(name: str, tmp_path: Path) -> None:
+    settings = SimpleNamespace(version=17, point_in_time=True)
+    places = SimpleNamespace(data="/data")
+    context = SimpleNamespace(places=places, path=lambda file: f"/config/{file}")
+    script = tmp_path / f"{name}.sh"
+    script.write_text(render(f"postgres/{name}.sh.j2", settings=settings, context=context))
+    assert call(tool("shellcheck"), "--shell=sh", script).stdout == ""

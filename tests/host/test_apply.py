@@ -39,6 +39,21 @@ def test_restarts_exactly_when_something_changed(machine: Machine) -> None:
     assert machine.pid("redis") != pid
 
 
+def test_other_secrets_run_the_tasks_alone_where_these_take_them_to_the_process(machine: Machine) -> None:
+    log = machine.root / "redis/data/tasks"
+    task = {"name": "take", "argv": ["sh", "-c", f"echo taken >> {log}"]}
+    document = machine.redis(free_port(), tasks=[task], live_secrets=True)
+    machine.apply(document)
+    pid, generation = machine.pid("redis"), machine.root / "redis" / "secrets.generation"
+    generation.write_text("another")
+    assert machine.apply(document) == "redis: unchanged"
+    assert machine.apply(document) == "redis: unchanged"
+    assert log.read_text() == "taken\n" * 2
+    assert machine.pid("redis") == pid
+    assert "secrets" in machine.apply({**document, "live_secrets": False})
+    assert machine.pid("redis") != pid
+
+
 def test_owner_and_modes_keep_the_service_out_of_its_configuration(machine: Machine, root: Path) -> None:
     machine.apply(machine.redis(free_port()))
     for name, bits, user in (

@@ -73,6 +73,7 @@ def program(mac: Machine, domain: Domain, text: str, stop: str = "SIGTERM", **re
         process=replace(service.spec.process, argv=argv, stop_signal=stop),
         resources=replace(service.spec.resources, **resources),
         files=(),
+        tasks=(),
     )
     document = apply_document(replace(service, spec=spec), units)
     return document | {"ports": [], "health": {"argv": ["true"], **PATIENCE}}
@@ -221,7 +222,7 @@ def test_a_log_that_has_grown_is_rotated_under_its_writer(mac: Machine, domain: 
 def test_daemons_run_as_their_account(mac: Machine, domain: Domain, root: Path) -> None:
     service, units = rendered(mac, domain, free_port(), launchd={"scope": "system", "account": "nobody"})
     argv = ("sh", "-c", "while :; do sleep 60; done")
-    spec = replace(service.spec, process=replace(service.spec.process, argv=argv), files=())
+    spec = replace(service.spec, process=replace(service.spec.process, argv=argv), files=(), tasks=())
     document = apply_document(replace(service, spec=spec), units)
     assert document["unit"]["path"] == f"/Library/LaunchDaemons/{LABEL}.plist"
     document["unit"]["path"] = str(domain.home / f"{LABEL}.plist")

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from host.errors import HostError
-from host.packages import apt, gobuild, install, search
+from host.packages import apt, gobuild, install, search, venv
 from host.packages.request import parse
 from tests.host.machine import Machine
 
@@ -288,6 +288,22 @@ def test_what_a_service_runs_is_never_hearth_s_own(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
     monkeypatch.setenv("PATH", f"{tmp_path}/checkout/bin:{tmp_path}/venv/bin:/bin:/usr/bin")
     assert search.directories()[:2] == [Path("/bin"), Path("/usr/bin")]
+
+
+def test_what_lies_in_a_home_is_root_s_last_choice(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's units see nobody's home."""
+    own = root / "bin" / "python3"
+    own.parent.mkdir()
+    own.write_text('#!/bin/sh\nexec /usr/bin/python3 "$@"\n')
+    own.chmod(0o755)
+    monkeypatch.setattr(sys, "_base_executable", str(own))
+    monkeypatch.setenv("PATH", f"{own.parent}:/usr/bin")
+    assert venv.interpreter() == str(own) and search.directories()[0] == own.parent
+    monkeypatch.setattr(search, "HOMES", (f"{root}/",))
+    assert venv.interpreter() == str(Path("/usr/bin/python3").resolve())
+    assert search.directories()[-1] == own.parent
+    monkeypatch.setattr(search.os, "geteuid", lambda: 1)
+    assert venv.interpreter() == str(own) and search.directories()[0] == own.parent
 
 
 def test_a_program_is_found_under_the_name_that_a_distribution_gives_it(machine: Machine, root: Path) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import plistlib
 import subprocess
 import sys
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from host import schedule
+from host import schedule, scheduled
 from host.managers import daemon
+from host.scheduled import Job
 from tests.host.machine import Machine
 
 
@@ -22,7 +25,7 @@ from tests.host.machine import Machine
 )
 def test_the_next_time_is_after_now(now: str, due: str) -> None:
     after = datetime.fromisoformat(f"2026-03-01 {now}")
-    assert schedule.following("02:00", after) == datetime.fromisoformat(due)
+    assert Job("backup", "mine", "02:00").following(after) == datetime.fromisoformat(due)
 
 
 class Enough(Exception):
@@ -43,7 +46,9 @@ def test_the_keeper_runs_once_a_day_whatever_the_clock_does(tmp_path: Path) -> N
 
     count = f"open({str(tmp_path / 'runs')!r}, 'a').write('x')"
     with pytest.raises(Enough):
-        schedule.keep("02:00", [sys.executable, "-c", count], now=lambda: clock, sleep=sleep)
+        schedule.keep(
+            Job("backup", "mine", "02:00"), [sys.executable, "-c", count], now=lambda: clock, sleep=sleep
+        )
     assert max(pauses) <= schedule.LONGEST_PAUSE
     assert (tmp_path / "runs").read_text() == "xxxx"
 
@@ -62,8 +67,8 @@ def test_under_supervisord(machine: Machine, root: Path, runtime: str) -> None:
     (process,) = daemon.connect(root).getAllProcessInfo()
     assert process["name"] == "backup" and process["statename"] in ("STARTING", "RUNNING")
     line = Path(f"/proc/{process['pid']}/cmdline").read_bytes().split(b"\0")
-    assert line[-4:-1] == [b"keep", b"mine", b"03:30"]
-    assert "not by themselves" in _ok(machine, "stop", *where)
+    assert line[-6:-1] == [b"keep", b"mine", b"03:30", b"--job", b"backup"]
+    assert "not by itself" in _ok(machine, "stop", *where)
     assert not (root / "supervisor" / "programs" / "backup.conf").exists()
     assert (daemon.connect(root) is None) is (runtime == "docker")
     _ok(machine, "stop", *where)
@@ -88,9 +93,30 @@ def test_under_systemd(systemd: Machine, root: Path) -> None:
     verify = ["systemd-analyze", "--user", "verify", *map(str, units)]
     done = subprocess.run(verify, env=systemd.env, capture_output=True, text=True, check=True)
     assert "hearth-mine" not in done.stderr
+    stamps = Path(systemd.env["HOME"]) / ".local" / "share" / "systemd" / "timers"
+    assert list(stamps.glob("*hearth-mine-backup*"))
     _ok(systemd, "stop", *where, "--scope", "user")
     assert not list(systemd.manager.units.rglob("hearth-mine-backup*"))
+    # A later one of the same name makes up for nothing.
+    assert not list(stamps.glob("*hearth-mine-backup*"))
     _ok(systemd, "stop", *where, "--scope", "user")
+
+
+def test_a_run_that_is_under_way_ends_with_the_schedule(systemd: Machine, root: Path) -> None:
+    where = (str(root), "systemd", "mine")
+    (Path(systemd.env["HOME"]) / ".config").symlink_to(systemd.env["XDG_CONFIG_HOME"])
+    _ok(systemd, "start", *where, "02:00", "--scope", "user")
+    assert systemd.manager is not None
+    service = systemd.manager.units / "hearth-mine-backup.service"
+    before, _, after = service.read_text().partition("ExecStart=")
+    service.write_text(before + "ExecStart=sleep 60\n" + after.split("\n", 1)[1])
+    systemctl = ["systemctl", "--user"]
+    for words in (["daemon-reload"], ["start", "--no-block", service.name]):
+        subprocess.run([*systemctl, *words], env=systemd.env, check=True)
+    _ok(systemd, "stop", *where, "--scope", "user")
+    listing = [*systemctl, "list-units", "--all", "--quiet", "--plain", "hearth-mine-*"]
+    assert subprocess.run(listing, env=systemd.env, capture_output=True, text=True, check=True).stdout == ""
+    assert not list(systemd.manager.units.rglob("hearth-mine-backup*"))
 
 
 def test_containers_have_systemd_keep_the_time_where_it_is(
@@ -101,11 +127,11 @@ def test_containers_have_systemd_keep_the_time_where_it_is(
     (Path(systemd.env["HOME"]) / ".config").symlink_to(systemd.env["XDG_CONFIG_HOME"])
     # The manager that there is is a user's.
     monkeypatch.setattr(schedule.os, "geteuid", lambda: 1)
-    schedule.start(root, "docker", "user", "mine", "02:00")
+    schedule.start(root, "docker", "user", Job("backup", "mine", "02:00"))
     assert systemd.manager is not None
     assert len(list(systemd.manager.units.glob("hearth-mine-backup.*"))) == 2
     assert not (root / "supervisor").exists()
-    schedule.stop(root, "docker", "user", "mine")
+    schedule.stop(root, "docker", "user", Job("backup", "mine"))
     assert not list(systemd.manager.units.rglob("hearth-mine-backup*"))
 
 
@@ -114,13 +140,60 @@ def test_the_job_of_launchd_keeps_the_time_and_holds_no_secret(
 ) -> None:
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "sesame")
     monkeypatch.setenv("PULUMI_BACKEND_URL", "file:///state")
-    text = schedule.plist("dev.hearth.mine.backup", root, "mine", "02:00")
+    text = scheduled.plist("dev.hearth.mine.backup", root, Job("backup", "mine", "02:00"))
     job = plistlib.loads(text)
-    assert job["ProgramArguments"][-3:] == ["keep", "mine", "02:00"] and job["KeepAlive"]
+    assert job["ProgramArguments"][-5:-2] == ["keep", "mine", "02:00"] and job["KeepAlive"]
     assert job["EnvironmentVariables"]["PULUMI_BACKEND_URL"] == "file:///state"
     for written in (
         text.decode(),
-        schedule.service_text("mine"),
-        schedule.program_text(root, "mine", "02:00"),
+        scheduled.service_text(Job("backup", "mine", "02:00")),
+        scheduled.program_text(root, Job("backup", "mine", "02:00")),
     ):
         assert "sesame" not in written and "file:///state" in written
+
+
+def test_every_so_many_seconds(tmp_path: Path) -> None:
+    job = Job("watch", "mine", "60s")
+    clock = datetime.fromisoformat("2026-03-01 01:30")
+    runs: list[datetime] = []
+
+    def sleep(seconds: float) -> None:
+        nonlocal clock
+        done = (tmp_path / "runs").read_text() if (tmp_path / "runs").exists() else ""
+        if len(done) > len(runs):
+            runs.append(clock)
+        clock += timedelta(seconds=seconds)
+        if len(runs) == 3:
+            raise Enough
+
+    count = f"open({str(tmp_path / 'runs')!r}, 'a').write('x')"
+    with pytest.raises(Enough):
+        schedule.keep(job, [sys.executable, "-c", count], now=lambda: clock, sleep=sleep)
+    assert [(later - earlier).seconds for earlier, later in itertools.pairwise(runs)] == [60, 60]
+
+
+def test_launchd_keeps_an_interval_itself(root: Path) -> None:
+    job = plistlib.loads(scheduled.plist("dev.hearth.mine.watch", root, Job("watch", "mine", "60s")))
+    assert job["StartInterval"] == 60 and job["RunAtLoad"] and "KeepAlive" not in job
+    assert job["ProgramArguments"][1:] == ["-m", "ops", "watch", "--stack", "mine"]
+
+
+def test_a_look_every_second_under_systemd(systemd: Machine, root: Path) -> None:
+    where = (str(root), "systemd", "mine")
+    (Path(systemd.env["HOME"]) / ".config").symlink_to(systemd.env["XDG_CONFIG_HOME"])
+    _ok(systemd, "start", *where, "1s", "--scope", "user", "--job", "watch")
+    assert systemd.manager is not None
+    units = list(systemd.manager.units.glob("hearth-mine-watch.*"))
+    verify = ["systemd-analyze", "--user", "verify", *map(str, units)]
+    done = subprocess.run(verify, env=systemd.env, capture_output=True, text=True, check=True)
+    assert len(units) == 2 and "hearth-mine" not in done.stderr
+    # There is no such stack, so each look fails, and the next one comes all the same.
+    show = ["systemctl", "--user", "show", "hearth-mine-watch.service", "--property=InvocationID", "--value"]
+    seen = set()
+    deadline = time.monotonic() + 30
+    while len(seen) < 3 and time.monotonic() < deadline:
+        seen.add(subprocess.run(show, env=systemd.env, capture_output=True, text=True, check=True).stdout)
+        time.sleep(0.2)
+    assert len(seen - {"\n"}) >= 2
+    _ok(systemd, "stop", *where, "--scope", "user", "--job", "watch")
+    assert not list(systemd.manager.units.rglob("hearth-mine-watch*"))

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from support.rendered import services
+from support.stacks import values
+
+from host.managers.systemd import Systemd
 from tests.host.machine import Machine, free_port, processes
 
 
@@ -40,6 +45,33 @@ def test_life_of_a_service(systemd: Machine, root: Path) -> None:
     assert systemd.show("redis", "LoadState") == "not-found"
     assert not list(systemd.manager.units.rglob("hearth-redis*"))
     assert systemd.verb(*remove).returncode == 0
+
+
+def test_a_share_of_the_cpu_is_the_kernel_s(systemd: Machine) -> None:
+    """With the line that the stack's own unit has for it."""
+    runtime, (service,) = services(values("systemd-user", {"redis": {"cpu-weight": 50}}))
+    (line,) = [line for line in runtime.units.render(service).splitlines() if "CPUWeight" in line]
+    document = systemd.redis(free_port())
+    document["unit"]["content"] = document["unit"]["content"].replace("[Service]\n", f"[Service]\n{line}\n")
+    systemd.apply(document)
+    group = systemd.show("redis", "ControlGroup").lstrip("/")
+    shares = {
+        path.read_text().strip()
+        for name in ("cpu.weight", "cpu.shares")
+        for path in Path("/sys/fs/cgroup").rglob(f"{group}/{name}")
+    }
+    # Half of what others get, in the unit of either hierarchy.
+    assert shares in ({"50"}, {"512"})
+
+
+def test_memory_is_what_the_kernel_counts(systemd: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    systemd.apply(systemd.redis(free_port()))
+    for key, value in systemd.env.items():
+        monkeypatch.setenv(key, value)
+    assert systemd.manager is not None
+    counted = Systemd(systemd.manager.units / "hearth-redis.service", "user").memory()
+    assert counted is not None and 1 << 20 < counted < 64 << 20
+    assert Systemd(systemd.manager.units / "hearth-none.service", "user").memory() is None
 
 
 def test_without_a_manager_the_mend_is_named(systemd: Machine) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,11 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from ops_project import PULUMI, REPOSITORY, Project, Result
+from small_stack import SmallStack
 
+from host.managers import orphans
 from ops.__main__ import main
+from tests.host.machine import Machine
 
 
 @pytest.fixture
@@ -45,3 +50,19 @@ def hearth(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
         return Result(status, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+def small(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., SmallStack]]:
+    """Makes the small stack on a port, with keys of ``hearth:backup``; it ends with the test."""
+    # In memory: a hundred runs wait for a disk that others use as well.
+    root = Path(tempfile.mkdtemp(prefix="hearth-", dir="/dev/shm"))
+    root.chmod(0o755)
+    project.stack({"redis": {}})
+    project.state()
+    machine = Machine(root / "stack")
+    machine.root.mkdir()
+    yield lambda port, **backup: SmallStack(machine, port, **backup)
+    machine.kill_supervisord()
+    orphans.end(machine.root / "supervisor" / "supervisord.pid")
+    shutil.rmtree(root)

@@ -9,6 +9,8 @@ import sys
 import pytest
 from ops_project import resource
 
+from host import deployments
+
 
 @pytest.fixture
 def root(project):
@@ -38,6 +40,12 @@ def test_data_of_one_service(root, hearth):
     assert (root / "postgres" / "data" / "file").exists()
     assert (root / "secrets" / "redis").exists()
     assert "nothing to purge" in hearth("purge", "redis", "--yes").err
+
+
+def test_whose_data_is_gone_may_begin_with_another_format(root, hearth):
+    deployments.record(root, "", None, {"postgres": "16", "other": "17"})
+    assert hearth("purge", "postgres", "--yes").status == 0
+    assert deployments.formats(root) == {"other": {"17"}}
 
 
 def test_everything(root, hearth):

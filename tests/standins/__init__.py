@@ -2,6 +2,7 @@
 
 - ``mongod``: FerretDB, which speaks MongoDB's protocol and keeps documents in SQLite. It lets everybody in.
 - ``mongosh``: does nothing, for there are no users to make.
+- ``cadvisor``: cAdvisor's own library, with a launcher of ours: metrics and ``/healthz``, no page and no API.
 - ``neo4j`` and ``neo4j-admin``: Neo4j's own kernel, Bolt and administration from Maven Central. What they lack is
   the launcher, the HTTP API and the page.
 """
@@ -33,26 +34,34 @@ NEO4J_HOME="$HOME" exec java -cp '{home}/lib/*' org.neo4j.cli.AdminTool "$@"
 """
 
 
+def recipe(name: str) -> str:
+    """What changes with our directory ``name``."""
+    found = b"".join(path.read_bytes() for path in sorted((HERE / name).iterdir()))
+    return hashlib.sha256(found).hexdigest()[:12]
+
+
 def _built(name: str, build: Callable[[Path, Path], None]) -> Path:
     """The directory that ``build`` fills from our directory ``name``, kept for the next time."""
-    source = HERE / name
-    recipe = b"".join(path.read_bytes() for path in sorted(source.iterdir()))
     kept = gobuild.cache() / "standins"
     kept.mkdir(parents=True, exist_ok=True)
-    target = kept / f"{name}-{hashlib.sha256(recipe).hexdigest()[:12]}"
+    target = kept / f"{name}-{recipe(name)}"
     with files.locked(kept / ".lock"):
         if not target.is_dir():
             with unpacked.building(target) as directory:
-                build(source, directory)
+                build(HERE / name, directory)
     return target
 
 
-def _ferretdb(source: Path, target: Path) -> None:
-    env = dict(os.environ, GOTOOLCHAIN="local", GOFLAGS="-mod=readonly", GOWORK="off", CGO_ENABLED="0")
-    go = golang.go(gobuild.cache() / "go")
-    subprocess.run(
-        [go, "build", "-ldflags=-s -w", "-o", target / "mongod", "."], cwd=source, env=env, check=True
-    )
+def _go(program: str) -> Callable[[Path, Path], None]:
+    """What builds the program from the Go module in a directory."""
+
+    def build(source: Path, target: Path) -> None:
+        env = dict(os.environ, GOTOOLCHAIN="local", GOFLAGS="-mod=readonly", GOWORK="off", CGO_ENABLED="0")
+        go = golang.go(gobuild.cache() / "go")
+        words = [go, "build", "-ldflags=-s -w", "-o", target / program, "."]
+        subprocess.run(words, cwd=source, env=env, check=True)
+
+    return build
 
 
 def _neo4j(source: Path, target: Path) -> None:
@@ -65,7 +74,12 @@ def _neo4j(source: Path, target: Path) -> None:
 
 def ferretdb() -> Path:
     """A directory with the program ``mongod``."""
-    return _built("ferretdb", _ferretdb)
+    return _built("ferretdb", _go("mongod"))
+
+
+def cadvisor() -> Path:
+    """A directory with the program ``cadvisor``."""
+    return _built("cadvisor", _go("cadvisor"))
 
 
 def neo4j() -> Path:

@@ -22,9 +22,13 @@ _PACKAGES = {
     "squid": "apt: squid",
     "prometheus-blackbox-exporter": "apt: prometheus-blackbox-exporter",
     "pgbouncer": "apt: pgbouncer",
+    "mtail": "apt: mtail",
     "mvn": "apt: maven",
     "java": "apt: openjdk-17-jdk-headless",
     "javac": "apt: openjdk-17-jdk-headless",
+    "ssh": "apt: openssh-client",
+    "ssh-keygen": "apt: openssh-client",
+    "sshd": "apt: openssh-server",
 }
 _PLACES = [
     str(Path(sys.executable).parent), *os.environ.get("PATH", "").split(os.pathsep), "/usr/sbin",

@@ -46,6 +46,7 @@ docker.Container("one", name={name!r}, image=image.image_id, command={SERVE},
     assert live["State"]["Health"]["Status"] == "healthy"
     host = live["HostConfig"]
     assert (host["Memory"], host["MemoryReservation"], host["NanoCpus"]) == (32 << 20, 16 << 20, 500_000_000)
+    assert host["CpuShares"] == 512
     assert host["ReadonlyRootfs"]
     assert host["CapDrop"] == ["ALL"]
     assert host["Init"]

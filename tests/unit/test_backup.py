@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from support.stacks import RUNTIMES, plan, record, values
@@ -10,9 +11,10 @@ from support.stacks import RUNTIMES, plan, record, values
 from components import backup
 from components.config import load_stack_config
 from components.errors import ConfigurationError
-from ops.backup import capture, manifest
+from ops.backup import capture, manifest, runs, scratch
 from ops.backup import record as records
 from ops.backup.manifest import Kept, Manifest, Part
+from ops.backup.target import Target
 from ops.errors import Failure
 
 COMMAND = "command:local:Command"
@@ -75,11 +77,37 @@ def test_backups_lie_beside_the_data_of_all_stacks() -> None:
         {"keep-daily": 0},
         {"keep": 3},
         {"schedule": "24:00"},
+        {"copy-to": "relative"},
+        {"copy-to": "ftp:host/x"},
+        {"copy-to": "rest:https://me:secret@host/x"},
+        {"repository": "ftp:host/x"},
+        {"repository": "rest:https://host/x", "copy-to": "rest:https://host/x"},
+        {"copy-to": "/one", "repository": "/one"},
+        {"copy-to": "/one", "copy-keep-daily": 0},
     ],
 )
 def test_what_cannot_be_meant_is_refused(bad: dict) -> None:
-    with pytest.raises(ConfigurationError, match=r"hearth:backup\."):
+    with pytest.raises(ConfigurationError, match=r"hearth:backup[.:]"):
         load_stack_config(values("docker", {}, backup=bad))
+
+
+@pytest.mark.parametrize(
+    ("key", "file"), [("repository", "backup.credentials"), ("copy-to", "backup.copy-to")]
+)
+def test_a_password_in_a_url_is_refused_and_not_repeated(key: str, file: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"backup\.{key}") as refused:
+        load_stack_config(values("docker", {}, backup={key: "rest:https://me:hunter2@host/x"}))
+    said = str(refused.value)
+    assert "hunter2" not in said and f"RESTIC_REST_PASSWORD=... to backup/secrets/{file}" in said
+
+
+@pytest.mark.parametrize(
+    "place", ["/mnt/usb/hearth", "sftp:me@nas:/hearth", "rest:https://host:8000/x", "s3:s3.example.org/b"]
+)
+def test_both_are_a_directory_or_a_url_of_restics(place: str) -> None:
+    for key in ("repository", "copy-to"):
+        settings = load_stack_config(values("docker", {}, backup={key: place})).backup
+        assert settings is not None and place in (settings.repository, settings.copy_to)
 
 
 def test_no_service_takes_the_directorys_name() -> None:
@@ -128,6 +156,13 @@ def test_a_manifest_of_another_version_is_refused() -> None:
         manifest.read(changed.encode())
 
 
+def test_a_metric_says_which_run_failed() -> None:
+    known = {"backup": {"time": 1, "reason": None}, "copy": {"time": 2, "reason": "no space"}}
+    lines = runs.text(known).splitlines()
+    assert 'hearth_backup_run_failed{run="backup"} 0' in lines
+    assert 'hearth_backup_run_failed{run="copy"} 1' in lines
+
+
 def test_metrics_name_each_service_once() -> None:
     known = {
         "redis": {"backup": {"time": 1700000000, "bytes": 12, "seconds": 0.5}},
@@ -142,3 +177,15 @@ def test_metrics_name_each_service_once() -> None:
     assert 'hearth_drill_last_success_timestamp_seconds{service="postgres"} 1700000002' in lines
     assert sum(line.startswith("# TYPE") for line in lines) == 4
     assert records.text({}) == ""
+
+
+def test_a_drill_is_neither_watched_nor_backed_up() -> None:
+    services = {"redis": {}, "alertmanager": {}}
+    whole = values("supervisord", services, backup={}, health={"alert": {"alertmanager": True}})
+    settings = load_stack_config(whole).backup
+    assert settings is not None
+    target = Target("test", Path("/data"), plan(whole), settings, containers=False, values=whole)
+    found = scratch.reduced(target, ["redis"], Path("/drill"))
+    # It could not be planned: nobody in it takes alerts.
+    assert plan(found).services
+    assert not {"backup", "health"} & found.keys()

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from support.stacks import REPOSITORY, RUNTIMES, everything, plan, values
 
-from components.catalog import loki, promtail
+from components.catalog import cadvisor, loki, promtail
 from components.dashboards import dashboards, latency_panels
 from components.errors import ConfigurationError
 from components.plan_table import as_data, as_text, notes
@@ -139,6 +139,20 @@ def test_a_grafana_shows_what_there_is_and_needs_none_of_it() -> None:
         text(service("grafana", {"grafana": {}, "attic": {"type": "loki"}}), "datasources.yml")
     )["datasources"]
     assert [(source["type"], source["isDefault"]) for source in sources] == [("loki", True)]
+
+
+@pytest.mark.parametrize("kind", ["cadvisor", "ollama"])
+def test_of_containers_the_stack_s_own_are_drawn_and_watched(kind: str) -> None:
+    made = plan(values("docker", {"grafana": {}, "prometheus": {}, kind: {}}))
+    files = [file.content for name in ("grafana", "prometheus") for file in made.service(name).files]
+    asked = re.findall(r"(?<=container_)\w+\{[^}]*\}", "".join(files).replace('\\"', '"'))
+    assert asked
+    assert all('container_label_hearth_stack="test"' in one for one in asked)
+
+
+def test_the_launcher_of_the_tests_has_the_library_of_the_image_s_version() -> None:
+    lines = (REPOSITORY / "tests" / "standins" / "cadvisor" / "go.mod").read_text()
+    assert f"github.com/google/cadvisor {cadvisor.IMAGE.tag}\n" in lines
 
 
 # Queues -------------------------------------------------------------------------------------------

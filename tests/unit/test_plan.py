@@ -167,10 +167,55 @@ def test_everything_wrong_is_said_at_once() -> None:
     ],
 )
 def test_limits_that_do_not_bind_are_noted(runtime: str, advisory: set[Capability]) -> None:
-    made = plan(values(runtime, {"redis": {}}))
+    made = plan(values(runtime, {"redis": {"cpu-weight": 50}}))
     assert set(made.advisory) == advisory
     notes = as_data(made)["notes"]
     assert all(any(item.value in note for note in notes) for item in advisory)
+
+
+@pytest.mark.parametrize("runtime", ["swarm", "supervisord", "launchd-user"])
+def test_shares_of_the_cpu_are_noted_only_where_somebody_sets_one(runtime: str) -> None:
+    note = f"{runtime.partition('-')[0]} cannot enforce shares of the CPU: recorded only"
+    assert note not in as_data(plan(values(runtime, {"redis": {}})))["notes"]
+    assert note in as_data(plan(values(runtime, {"redis": {"cpu-weight": 50}})))["notes"]
+
+
+def owners(*, more: dict[str, Any] | None = None, **databases: dict[str, Any]) -> dict[str, Any]:
+    """Applications with their settings, each with its tables in PostgreSQL."""
+    mine = {name: {"database": "postgres", **settings} for name, settings in databases.items()}
+    return values("supervisord", {"postgres": {"memory": "256MiB"}, **mine, **(more or {})})
+
+
+def test_a_database_that_an_application_must_have_alone_is_no_other_s() -> None:
+    plan(owners(n8n={}, langflow={}))
+    message = refused(owners(n8n={}, langflow={"database-name": "n8n"}))
+    assert message.startswith("1 problem ")
+    assert (
+        "hearth:services.langflow: asks for the database n8n in postgres, which n8n asks for as well"
+        in message
+    )
+    assert "give one of them another name" in message
+
+
+def test_a_pool_leads_to_the_same_database_and_another_server_to_another_one() -> None:
+    pool = {"pgbouncer": {}}
+    wanted = {"n8n": {}, "langflow": {"database-name": "n8n", "postgres": "pgbouncer"}}
+    assert "database n8n in postgres" in refused(owners(more=pool, **wanted))
+    second = {"second": {"type": "postgres", "port": 5433, "memory": "256MiB"}}
+    wanted["langflow"]["postgres"] = "second"
+    plan(owners(more=second, **wanted))
+
+
+def test_programs_of_the_owner_share_a_database_as_they_like() -> None:
+    own = {"command": ["/bin/true"], "uses": ["postgres"], "database": "shop"}
+    shop = {
+        "postgres": {"databases": [{"name": "shop"}]},
+        "one": {"type": "agent", **own},
+        "two": {"type": "agent", **own},
+    }
+    plan(values("supervisord", shop))
+    shop["n8n"] = {"database": "postgres", "database-name": "shop"}
+    assert "asks for the database shop in postgres" in refused(values("supervisord", shop))
 
 
 @pytest.mark.parametrize(("scope", "told"), [("user", True), ("system", False)])
@@ -212,6 +257,13 @@ def test_a_mirror_and_an_own_image() -> None:
 )
 def test_an_image_without_an_exact_version_is_refused(reference: str) -> None:
     assert "hearth:images.redis" in refused(values("docker", {"redis": {}}, images={"redis": reference}))
+
+
+@pytest.mark.parametrize("prefix", ["", "https://mirror", "me:sesame@mirror:5000", "mirror:5000/hub:1.0"])
+def test_a_mirror_is_a_registry_and_no_address(prefix: str) -> None:
+    said = refused(values("docker", {"redis": {}}, images={"prefix": prefix}))
+    assert "hearth:images.prefix: " in said and "write HOST, HOST:PORT or HOST/PATH" in said
+    assert "sesame" not in said
 
 
 def test_the_plan_prints_as_a_table() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from typing import Any
 
 import pytest
 from support.postgres import figures
 from support.stacks import GIB, plan, values
 
+from components.catalog.postgres import CAPTURES
 from components.errors import ConfigurationError
 from components.spec import ConfigFile, ServiceSpec
 
@@ -120,3 +122,16 @@ def test_a_stop_waits_for_nobody_and_loses_nothing() -> None:
     process = postgres().process
     assert process.stop_signal == "SIGINT"
     assert process.stop_seconds >= 30
+
+
+def test_whether_the_watcher_is_let_in_is_no_difference_between_a_backup_and_what_came_of_it() -> None:
+    (globals_,) = [one for one in CAPTURES if one.name == "globals.sql"]
+    roles = [
+        'CREATE ROLE "hearth-watch";',
+        'ALTER ROLE "hearth-watch" WITH LOGIN;',
+        "ALTER ROLE app WITH LOGIN PASSWORD 'x';",
+    ]
+    done = subprocess.run(
+        [*globals_.tally], input="\n".join(roles) + "\n", capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["ALTER ROLE app WITH LOGIN;", 'CREATE ROLE "hearth-watch";']

@@ -80,6 +80,29 @@ def test_a_refused_plan_registers_no_custom_resource() -> None:
     assert recorded
 
 
+def test_data_that_other_programs_cannot_read_is_left_to_an_upgrade() -> None:
+    config = load_stack_config(values("docker", {"postgres": {"version": 18}}))
+    said: list[str] = []
+
+    def deploy() -> None:
+        with pytest.raises(ConfigurationError) as refused:
+            Platform.deploy("test", config, facts(formats={"postgres": {"17"}}))
+        said.extend(map(str, refused.value.problems))
+
+    assert [found for found in run(deploy) if found.custom] == []
+    assert said == [
+        "hearth:services.postgres: its data is of postgres 17, which programs of 18 cannot read: move it with "
+        "`./hearth upgrade postgres`, or ask for that version again"
+    ]
+
+
+@pytest.mark.parametrize("known", [{}, {"postgres": {"18"}}, {"postgres": {"17", "18"}}, {"other": {"17"}}])
+def test_data_of_its_own_format_or_on_the_way_there_is_deployed(known: dict[str, set[str]]) -> None:
+    config = load_stack_config(values("docker", {"postgres": {"version": 18}}))
+    recorder = run(lambda: Platform.deploy("test", config, facts(formats=known)) and None)
+    assert recorder.named("postgres-container", "docker:index/container:Container")
+
+
 def test_a_program_of_ones_own_declares_services_inside_a_platform() -> None:
     config = load_stack_config(values("docker", {}))
     seen: dict[str, str] = {}

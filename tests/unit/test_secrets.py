@@ -88,13 +88,25 @@ def test_no_command_gets_the_output_of_its_last_run_in_its_environment(runtime: 
 @pytest.mark.parametrize("runtime", DELIVERED)
 def test_a_rotated_secret_starts_the_service_again_without_showing_it(runtime: str) -> None:
     found = recorded(runtime)
-    delivery = "redis-secrets: done"
+    delivery = "redis-exporter-secrets: done"
     if runtime == "docker":
-        container = found.named("redis-container", "docker:index/container:Container")
+        container = found.named("redis-exporter-container", "docker:index/container:Container")
         assert {"label": "hearth.generation", "value": delivery} in visible(container.wire)["labels"]
     else:
-        gate = found.named("redis", "command:local:Command")
+        gate = found.named("redis-exporter", "command:local:Command")
         assert visible(gate.wire)["environment"]["HEARTH_GENERATION"] == delivery
+
+
+@pytest.mark.parametrize("runtime", DELIVERED)
+def test_what_takes_a_secret_as_it_runs_only_has_its_tasks_run_again(runtime: str) -> None:
+    found = recorded(runtime)
+    if runtime == "docker":
+        container = found.named("redis-container", "docker:index/container:Container")
+        assert "hearth.generation" not in json.dumps(visible(container.wire)["labels"])
+    gate = found.named("redis-ready" if runtime == "docker" else "redis", "command:local:Command")
+    assert visible(gate.wire)["environment"]["HEARTH_GENERATION"].endswith("redis-secrets: done")
+    if runtime != "docker":
+        assert json.loads(gate.inputs["stdin"])["live_secrets"]
 
 
 def test_every_secret_of_a_swarm_is_marked_and_a_rotated_one_is_another() -> None:

@@ -7,7 +7,7 @@ for other in '/var/lib/hearth'/*/PG_VERSION; do
     [ -e "$other" ] || continue
     [ "$other" = "$data/PG_VERSION" ] && continue
     if [ ! -s "$data/PG_VERSION" ]; then
-        echo "data of PostgreSQL $(cat "$other") is kept in ${other%/PG_VERSION}, and version 18 is asked for: set version: $(cat "$other"), or move the data by dump and restore" >&2
+        echo "data of PostgreSQL $(cat "$other") is kept in ${other%/PG_VERSION}, and version 18 is asked for: set version: $(cat "$other"), or move the data with ./hearth upgrade" >&2
         exit 1
     fi
 done
@@ -22,4 +22,8 @@ if [ ! -s "$data/PG_VERSION" ]; then
     sync
     mv "$data.partial" "$data"
 fi
-exec postgres -D "$data" -c config_file='/etc/hearth/postgresql.conf' -c data_directory="$data"
+if [ -e '/var/lib/hearth/held' ]; then
+    # The data is being moved: whoever writes now would write what is not moved.
+    set -- -c listen_addresses=
+fi
+exec postgres -D "$data" -c config_file='/etc/hearth/postgresql.conf' -c data_directory="$data" "$@"
