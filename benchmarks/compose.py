@@ -17,7 +17,6 @@ from components.runtimes import runtime_for
 from components.runtimes.docker_arguments import PLACES, health_test, tmpfs
 from components.secrets import fill
 from components.spec import ServiceSpec
-from host import files
 from host.facts import measure
 from host.packages import gobuild
 from host.packages.request import Unavailable
@@ -31,13 +30,7 @@ def program() -> Path:
 
     Raises ``host.packages.request.Unavailable``.
     """
-    module = gobuild.module("compose")
-    target = gobuild.cache() / module.name / module.version
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with files.locked(target.parent / ".lock"):
-        if not target.is_dir():
-            gobuild.build(module, target)
-    return next(target.iterdir())
+    return next(gobuild.kept(gobuild.module("compose")).iterdir())
 
 
 def version() -> str:

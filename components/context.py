@@ -68,7 +68,7 @@ class Logs:
     files: str | None = None
     """Pattern of the files, as a shell expands it."""
     units: str | None = None
-    """Field of systemd's journal that names a service's unit."""
+    """Field of systemd's journal that names the service a line is of."""
     containers: str | None = None
     """Pattern of Docker's files of all containers, each line with the labels of its service."""
     service: str = ""

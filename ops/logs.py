@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import subprocess
 import threading
@@ -85,7 +86,7 @@ class JournalLog:
     def lines(self, wish: Wish) -> Iterator[str]:
         """See ``Log``."""
         argv = ["journalctl", "--quiet", "--no-pager", "--output=cat", f"--lines={wish.count}"]
-        argv += ["--user-unit" if self.user else "--unit", self.unit]
+        argv += self._of_user() if self.user else ["--unit", self.unit]
         argv += [f"--since=@{time.time() - wish.since:.0f}"] if wish.since is not None else []
         argv += ["--follow"] if wish.follow else []
         try:
@@ -96,6 +97,13 @@ class JournalLog:
             yield from (line.rstrip("\n") for line in process.stdout)
         if process.returncode:
             raise Failure(f"journalctl: exit status {process.returncode}; may this account read the journal?")
+
+    def _of_user(self) -> list[str]:
+        # What the unit's processes write, also those that ended before the journal asked for their unit,
+        # and what the manager says of the unit.
+        mine = f"_UID={os.getuid()}"
+        name = self.unit.partition(".")[0]
+        return [mine, f"SYSLOG_IDENTIFIER={name}", "+", mine, f"USER_UNIT={self.unit}"]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Configuration: https://grafana.com/docs/loki/latest/send-data/promtail/configura
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
@@ -21,6 +22,12 @@ MIB = 1024**2
 VERSION = "3.5.7"
 IMAGE = Image(repository="grafana/promtail", tag=VERSION)
 PACKAGE = Package(programs=("promtail",), brew=("promtail",), go="promtail")
+# What was built without it says nothing, and ships nothing.
+_READS_UNITS = (
+    "promtail -version | grep -q promtail_journal_enabled || "
+    "{ echo 'it cannot read the journal; where libsystemd-dev and a C compiler are, one is built that can'; "
+    "exit 1; }"
+)
 
 
 class Settings(ServiceSettings):
@@ -39,11 +46,12 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
     """One Promtail for all services of the stack."""
     file = "promtail.yaml"
     argv = ("promtail", f"-config.file={context.path(file)}")
+    probe = ("sh", "-c", _READS_UNITS) if context.logs.units else ()
     return Shipper(
         kind="promtail",
         description="Promtail",
         image=IMAGE,
-        package=PACKAGE,
+        package=replace(PACKAGE, probe=probe),
         uid=10001,
         file=file,
         ready="/ready",

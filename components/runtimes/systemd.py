@@ -113,14 +113,16 @@ class SystemdUnits:
 
     def unit(self, stack: Stack, service: str) -> str:
         """Name of the unit of ``service``."""
-        return f"hearth-{stack.name}-{service}.service"
+        return f"{self._identifier(stack, service)}.service"
+
+    def _identifier(self, stack: Stack, service: str) -> str:
+        # No service of a stack has a dot in its name.
+        return f"hearth-{stack.name}-{service}"
 
     def path(self, service: NativeService) -> str:
         """In the manager's own directory: the service, or the timer that starts it."""
-        unit = self.unit(service.stack, service.spec.name)
-        if service.spec.schedule:
-            unit = f"{unit.removesuffix('.service')}.timer"
-        return f"{self._directory}/{unit}"
+        suffix = "timer" if service.spec.schedule else "service"
+        return f"{self._directory}/{self._identifier(service.stack, service.spec.name)}.{suffix}"
 
     def beside(self, service: NativeService) -> dict[str, str]:
         """The service that a timer starts."""
@@ -129,8 +131,7 @@ class SystemdUnits:
         return {f"{self._directory}/{self._job(service)}": self._service(service)}
 
     def _job(self, service: NativeService) -> str:
-        # No service of a stack has a dot in its name.
-        return f"{self.unit(service.stack, service.spec.name).removesuffix('.service')}.job.service"
+        return f"{self._identifier(service.stack, service.spec.name)}.job.service"
 
     def _limits(self, service: NativeService) -> dict[str, str]:
         resources = service.spec.resources
@@ -218,6 +219,7 @@ class SystemdUnits:
             ),
             "Restart": None if spec.schedule else "always",
             "RestartSec": None if spec.schedule else "1",
+            "SyslogIdentifier": self._identifier(service.stack, spec.name),
             "KillSignal": process.stop_signal,
             "KillMode": "mixed",
             "TimeoutStopSec": str(process.stop_seconds),
@@ -234,9 +236,16 @@ class SystemdUnits:
         return _text(sections)
 
     def logs(self, stack: Stack) -> Logs:
-        """The journal, which has a field of its own for the units of a user's manager."""
-        field = "_SYSTEMD_UNIT" if self.scope == "system" else "_SYSTEMD_USER_UNIT"
-        return Logs(units=field, service=f"^{self.unit(stack, '(?P<service>.+)')}$")
+        """The journal, which nobody but systemd tells the unit of a line.
+
+        Of a user's units it loses the unit of a process that has ended before the journal looks: a server's
+        for one connection, say. What it is told once for all that a unit writes stays.
+        """
+        if self.scope == "system":
+            return Logs(
+                units="_SYSTEMD_UNIT", service=f"^{self._identifier(stack, '(?P<service>[^.]+)')}[.].+$"
+            )
+        return Logs(units="SYSLOG_IDENTIFIER", service=f"^{self._identifier(stack, '(?P<service>.+)')}$")
 
     def prepare(self, stack: Stack, parent: pulumi.Resource) -> list[pulumi.Resource]:
         """Nothing: the manager runs already."""

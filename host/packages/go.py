@@ -18,9 +18,8 @@ def provide(request: Request) -> dict[str, Path]:
     Raises ``Unavailable`` when there is no such module, no Go, or the build fails.
     """
     module = gobuild.module(str(request.go))
-    built = gobuild.cache() / module.name / module.version
     try:
-        return unpacked.copied(request, built, lambda: gobuild.build(module, built))
+        return unpacked.copied(request, module.built, lambda: gobuild.build(module))
     except Unavailable as error:
         raise Unavailable(f"toolchain/{module.name} {error}") from error
 
@@ -32,7 +31,7 @@ def offer(request: Request) -> Identity:
 
 def identity(request: Request, programs: Mapping[str, Path]) -> Identity:
     """What was built, with the sum that Go's own checksum database has of it where it is still required."""
-    return _of(request, unpacked.version(request, programs))
+    return _of(request, unpacked.version(request, programs).partition("+")[0])
 
 
 def _of(request: Request, version: str) -> Identity:

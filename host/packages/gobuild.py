@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from host import files
 from host.packages import compiling, golang, recipes, unpacked
 from host.packages.request import Unavailable
 from host.stdin import progress
@@ -29,6 +30,13 @@ class Module:
     version: str
     go: str
     """Path of a Go that its ``go`` line allows."""
+    tags: str = ""
+    """Build tags, which are part of what is built: another directory in the cache."""
+
+    @property
+    def built(self) -> Path:
+        """Where the cache keeps it."""
+        return cache() / self.name / (f"{self.version}+{self.tags}" if self.tags else self.version)
 
 
 def cache() -> Path:
@@ -61,23 +69,34 @@ def module(name: str) -> Module:
     )
     if owner is None:
         raise Unavailable(f"toolchain/{name}/go.mod declares no tool with a required version")
-    return Module(name, directory, tools[0], required[owner].removeprefix("v"), go)
+    version = required[owner].removeprefix("v")
+    return Module(name, directory, tools[0], version, go, recipes.tags(directory))
 
 
-def build(module: Module, target: Path) -> None:
-    """Build into ``target``.
+def kept(module: Module) -> Path:
+    """Its directory in the cache, built when it is not there yet. Raises as ``build`` does."""
+    module.built.parent.mkdir(parents=True, exist_ok=True)
+    with files.locked(module.built.parent / ".lock"):
+        if not module.built.is_dir():
+            build(module)
+    return module.built
+
+
+def build(module: Module) -> None:
+    """Build into its directory of the cache.
 
     Raises ``Unavailable`` with the compiler's last lines. The caller holds a lock.
     """
     began = time.monotonic()
-    with unpacked.building(target) as directory:
-        recipe = recipes.of(module.directory, module.version, target.parent)
+    with unpacked.building(module.built) as directory:
+        recipe = recipes.of(module.directory, module.version, module.built.parent)
         argv = [
             module.go,
             "build",
             "-trimpath",
             "-buildvcs=false",
             f"-ldflags=-s -w {recipe.ldflags}".strip(),
+            f"-tags={module.tags}",
             "-o",
             f"{directory}/",
             module.tool,
@@ -87,7 +106,7 @@ def build(module: Module, target: Path) -> None:
             argv,
             f"{module.name} {module.version}",
             MINUTES,
-            target.parent / "build.log",
+            module.built.parent / "build.log",
             cwd=module.directory,
             env=env,
         )

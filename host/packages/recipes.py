@@ -10,10 +10,13 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from host.packages import unpacked
+from host.packages import search, unpacked
 from host.packages.request import Unavailable
 from host.stdin import progress
+
+INCLUDED = (Path("/usr/include"), Path("/usr/local/include"))
 
 
 @dataclass(frozen=True)
@@ -29,17 +32,27 @@ def of(directory: Path, version: str, scratch: Path) -> Recipe:
 
     ``scratch`` is a directory that lasts. Raises ``Unavailable`` when the headers cannot be fetched.
     """
-    path = directory / "recipe.json"
-    if not path.is_file():
-        return Recipe()
-    recipe = json.loads(path.read_text())
-    env = {}
+    recipe = _read(directory)
+    env = {"CGO_ENABLED": "1"} if tags(directory) else {}
     if wanted := recipe.get("headers"):
         headers = scratch / f"headers-{wanted['requirement'].partition('==')[2]}"
         if not headers.is_dir():
             fetch(headers, **{key: wanted[key] for key in ("requirement", "sha256", "below")})
         env = {"CGO_ENABLED": "1", "CGO_CPPFLAGS": f"-I{headers}"}
     return Recipe(env, recipe.get("ldflags", "").format(version=version))
+
+
+def tags(directory: Path) -> str:
+    """Go's build tags for what this machine has the header of: ``{optional: {header, tags}}``."""
+    wanted = _read(directory).get("optional")
+    if not wanted or search.executable("cc") is None:
+        return ""
+    return wanted["tags"] if any((place / wanted["header"]).is_file() for place in INCLUDED) else ""
+
+
+def _read(directory: Path) -> dict[str, Any]:
+    path = directory / "recipe.json"
+    return json.loads(path.read_text()) if path.is_file() else {}
 
 
 def fetch(target: Path, requirement: str, sha256: str, below: str) -> None:

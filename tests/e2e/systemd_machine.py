@@ -62,7 +62,9 @@ mount -t overlay -o lowerdir=/etc,upperdir=/run/etc/upper,workdir=/run/etc/work 
 mount -t tmpfs -o mode=755 tmpfs /etc/systemd/system
 mount -t tmpfs -o mode=1777 tmpfs /tmp
 mount -t tmpfs -o mode=755 tmpfs /var/log
-mkdir -p /var/log/journal /var/lib/systemd/timers
+mkdir -p /var/lib/systemd/timers
+# As Debian has it: what is in there belongs to the group that reads it.
+install -d -m 2755 -g systemd-journal /var/log/journal
 # When timers ran last outlives a machine that a failed test has die.
 mount -t tmpfs -o mode=755 tmpfs /var/lib/systemd/timers
 

@@ -19,6 +19,7 @@ import redis
 from support.stacks import plan
 
 from tests.e2e.leaks import leaks
+from tests.e2e.loki import lines
 from tests.e2e.processes import hanging, processes
 from tests.e2e.stack_files import Watched
 from tests.e2e.story import eventually, settled
@@ -155,31 +156,18 @@ def test_every_panel_that_asks_prometheus_is_answered_with_figures(stack: Workbe
             assert label in found[0][0], panel["title"]
 
 
-def lines(query: str) -> list[tuple[dict[str, str], str]]:
-    """What Loki answers: labels and text of each line, or of each series."""
-    answer = httpx.get(
-        f"http://127.0.0.1:{LOKI}/loki/api/v1/query_range", params={"query": query, "since": "1h"}
-    )
-    assert answer.status_code == 200, answer.text
-    return [
-        (found.get("stream", found.get("metric")), text)
-        for found in answer.json()["data"]["result"]
-        for _, text in found["values"]
-    ]
-
-
 def test_every_panel_that_asks_loki_is_answered(stack: Workbench) -> None:
     asked = [panel for panel in panels(stack) if panel["datasource"]["uid"] == "logs"]
     assert len(asked) == 4
     for panel in asked:
-        lines(panel["targets"][0]["expr"])
+        lines(LOKI, panel["targets"][0]["expr"])
 
 
 def test_a_line_that_a_service_logs_is_found_in_loki(stack: Workbench) -> None:
     nobody = f"nobody-{uuid.uuid4().hex}"
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(f"host=127.0.0.1 port={POSTGRES} user={nobody} password=x dbname=postgres")
-    found = eventually(lambda: lines(f'{{stack="monitored"}} |= "{nobody}"'), seconds=60)
+    found = eventually(lambda: lines(LOKI, f'{{stack="monitored"}} |= "{nobody}"'), seconds=60)
     assert {labels["service"] for labels, _ in found} == {"postgres"}
 
 

@@ -1,7 +1,4 @@
-"""Monitoring as system units under a real systemd: figures, accounts, limits, and an alert about what hangs.
-
-Logs are not shipped here: Promtail, built without cgo, cannot read the journal.
-"""
+"""Monitoring as system units under a real systemd: figures, accounts, limits, and an alert about what hangs."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ import redis
 
 from tests import standins
 from tests.e2e.leaks import leaks
+from tests.e2e.loki import lines
 from tests.e2e.processes import hanging, processes
 from tests.e2e.stack_files import Watched, native, planned, port
 from tests.e2e.story import eventually, plan, settled
@@ -139,11 +140,10 @@ def test_a_line_that_the_backend_logs_is_found_in_loki(
     mark = uuid.uuid4().hex
     # What is no mapping of keywords is a fault of the example's, and its traceback names the task.
     assert httpx.post(f"{door}/api/tasks/{mark}", json=[1]).status_code == 500
-    loki = f"http://127.0.0.1:{port(config, 'loki')}/loki/api/v1/query_range"
 
     def found() -> set[str]:
-        query = {"query": f'{{stack="{STACK}"}} |= "{mark}"', "since": "1h"}
-        return {row["stream"]["service"] for row in httpx.get(loki, params=query).json()["data"]["result"]}
+        query = f'{{stack="{STACK}"}} |= "{mark}"'
+        return {labels["service"] for labels, _ in lines(port(config, "loki"), query)}
 
     assert "backend" in eventually(found, seconds=60)
 

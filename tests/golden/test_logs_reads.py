@@ -153,7 +153,7 @@ def test_lines_are_found_where_the_runtime_puts_them(runtime: str, name: str, tm
     ways = {
         "docker": "/host/containers/*/*-json.log",
         "swarm": "/host/containers/*/*-json.log",
-        "systemd-user": "__journal__systemd_user_unit",
+        "systemd-user": "__journal_syslog_identifier",
         "systemd-system": "__journal__systemd_unit",
     }
     found = {way for way in {*ways.values(), f"{tmp_path}/stack/*/log/*.log"} if way in text}

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from host.errors import HostError
-from host.packages import apt, gobuild, install, search, venv
+from host.packages import apt, install, search, venv
 from host.packages.request import parse
 from tests.host.machine import Machine
 
@@ -156,33 +156,6 @@ def test_an_npm_package_that_nobody_has_is_refused_whole(machine: Machine, root:
     assert done.returncode == 1
     assert "cowsay@0.0.99" in done.stderr
     assert not [path for path in (root / "packages").glob("*npm-*") if path.is_dir()]
-
-
-def test_a_go_module_is_built_once_and_copied(
-    monkeypatch: pytest.MonkeyPatch, root: Path, tmp_path: Path
-) -> None:
-    modules = tmp_path / "toolchain"
-    files = {
-        "library/go.mod": "module example.com/hello\n\ngo 1.24\n",
-        "library/cmd/hello/main.go": 'package main\n\nfunc main() { print("hello 1.2.3") }\n',
-        "hello/go.mod": "module hearth/toolchain/hello\n\ngo 1.24\n\ntool example.com/hello/cmd/hello\n\n"
-        "require example.com/hello v1.2.3\n\nreplace example.com/hello => ../library\n",
-    }
-    for name, text in files.items():
-        (modules / name).parent.mkdir(parents=True, exist_ok=True)
-        (modules / name).write_text(text)
-    monkeypatch.setattr(gobuild, "MODULES", modules)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    request = parse(ask(root, "hello", programs=["hello"], go="hello"))
-    assert install.package(request) == "hello 1.2.3 from go"
-    assert (root / "bin/hello").resolve() == root / "packages/hello-1.2.3/hello"
-    (tmp_path / "cache/hearth/hello/.1.2.3.new").mkdir()  # as a kill in the middle of a build leaves it
-    (root / "bin/hello").unlink()
-    assert install.package(request) == "hello 1.2.3 from go"
-    (modules / "library/cmd/hello/main.go").write_text("package main\n\nfunc main() { broken }\n")
-    (modules / "hello/go.mod").write_text(files["hello/go.mod"].replace("v1.2.3", "v1.2.4"))
-    with pytest.raises(HostError, match=r"the build failed: .*broken"):
-        install.package(parse(ask(root, "hello", programs=["hello"], go="hello", probe=["false"])))
 
 
 def test_an_archive_is_taken_from_its_server_only_as_pinned(root: Path, tmp_path: Path) -> None:

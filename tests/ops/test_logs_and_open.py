@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import threading
 import time
 from pathlib import Path
@@ -95,8 +96,10 @@ def test_the_journal_is_asked_for_the_unit(project, monkeypatch: pytest.MonkeyPa
     asked.chmod(0o755)
     monkeypatch.setattr(time, "time", lambda: 1000.0)
     (words,) = JournalLog("hearth-test-redis.service", user=True).lines(Wish(7, 60, follow=True))
+    mine = f"_UID={os.getuid()}"
     assert words.split() == [
-        "--quiet", "--no-pager", "--output=cat", "--lines=7", "--user-unit", "hearth-test-redis.service",
+        "--quiet", "--no-pager", "--output=cat", "--lines=7",
+        mine, "SYSLOG_IDENTIFIER=hearth-test-redis", "+", mine, "USER_UNIT=hearth-test-redis.service",
         "--since=@940", "--follow",
     ]  # fmt: skip
     asked.write_text("#!/bin/sh\nexit 1\n")

@@ -62,14 +62,19 @@ def test_the_service_is_read_from_the_path_of_its_log(runtime: str) -> None:
     assert not re.match(expression, "/srv/my-data/pg-2/log/pg-2.log")
 
 
-@pytest.mark.parametrize(("scope", "field"), [("user", "user_unit"), ("system", "unit")])
-def test_the_service_is_read_from_its_unit(scope: str, field: str) -> None:
+@pytest.mark.parametrize(
+    ("scope", "field", "ends"),
+    [("user", "syslog_identifier", [""]), ("system", "_systemd_unit", [".service", ".job.service"])],
+)
+def test_the_service_is_read_from_its_unit(scope: str, field: str, ends: list[str]) -> None:
     spec = plan(everything(f"systemd-{scope}")).service("promtail")
     keep, label = yaml.safe_load(text(spec, "promtail.yaml"))["scrape_configs"][0]["relabel_configs"]
-    assert keep["source_labels"] == label["source_labels"] == [f"__journal__systemd_{field}"]
+    assert keep["source_labels"] == label["source_labels"] == [f"__journal_{field}"]
     assert keep["action"] == "keep"
-    assert re.match(keep["regex"], "hearth-test-redis.service")["service"] == "redis"
-    assert not re.match(keep["regex"], "hearth-other-redis.service")
+    for end in ends:
+        # As Prometheus and all that relabel like it do.
+        assert re.fullmatch(keep["regex"], f"hearth-test-redis{end}")["service"] == "redis"
+        assert not re.fullmatch(keep["regex"], f"hearth-other-redis{end}")
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
