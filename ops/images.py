@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +19,13 @@ ASK_SECONDS = 20
 # Of one that is out of reach all are waited for at the same time.
 _AT_ONCE = 32
 _NONE = (400, 404)
+# https://github.com/opencontainers/image-spec/blob/main/media-types.md, and Docker's own before it.
+_FOR_SEVERAL = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
+# Signatures and the like, which lists of images hold as well.
+_NO_PLATFORM = {"unknown/unknown"}
 # The daemon answers 500 for what a registry lets nobody see.
 _LOGIN = ("unauthorized", "denied", "credentials")
 
@@ -82,7 +89,10 @@ def asked(client: Any, reference: str) -> Answer:
     registry = reference
     try:
         registry = docker.auth.resolve_repository_name(reference)[0]
-        return Answer(digest=client.images.get_registry_data(reference).id)
+        found = client.images.get_registry_data(reference)
+        if others := _for_others(client, found.attrs):
+            return Answer(why=f"{registry} has it for {', '.join(others)} alone, which this machine is not")
+        return Answer(digest=found.id)
     except docker.errors.APIError as error:
         said = _line(error.explanation or str(error))
         if any(word in said for word in _LOGIN):
@@ -97,6 +107,20 @@ def asked(client: Any, reference: str) -> Answer:
     except requests.exceptions.RequestException:
         why = f"{registry} does not answer within {ASK_SECONDS} s"
         return Answer(why=why, mend=f"docker pull {reference}, once it does")
+
+
+def _for_others(client: Any, found: Mapping[str, Any]) -> list[str]:
+    """The platforms of an image that has several, none of which the daemon's machine can be given.
+
+    Of an image that is for one platform a daemon only warns: it may have an emulator.
+    """
+    if found["Descriptor"].get("mediaType") not in _FOR_SEVERAL:
+        return []
+    named = sorted(
+        {f"{one['os']}/{one['architecture']}" for one in found.get("Platforms") or ()} - _NO_PLATFORM
+    )
+    daemon = client.version()
+    return [] if f"{daemon['Os']}/{daemon['Arch']}" in named else named
 
 
 def _line(text: str) -> str:

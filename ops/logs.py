@@ -8,8 +8,9 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -108,15 +109,18 @@ class JournalLog:
 
 @dataclass(frozen=True)
 class ContainerLog:
-    """A container of the daemon, running or not."""
+    """What the daemon kept of a container, running or not, or of all tasks of a service of a swarm.
 
-    container: Any
+    ``read`` is ``logs`` of either in Docker's SDK, told to stream.
+    """
+
+    read: Callable[..., Iterator[bytes]]
 
     def lines(self, wish: Wish) -> Iterator[str]:
         """See ``Log``."""
-        since = {} if wish.since is None else {"since": time.time() - wish.since}
+        since = {} if wish.since is None else {"since": int(time.time() - wish.since)}
         kept = b""
-        for part in self.container.logs(stream=True, follow=wish.follow, tail=wish.count, **since):
+        for part in self.read(follow=wish.follow, tail=wish.count, **since):
             *whole, kept = (kept + part).split(b"\n")
             yield from (line.decode(errors="replace").rstrip("\r") for line in whole)
         if kept:
@@ -133,12 +137,15 @@ def native(root: Path, service: str) -> Log:
     return FileLog(root / service / "log" / f"{service}.log")
 
 
-def contained(daemon: Any, stack: str, service: str) -> Log:
-    """The log of a container. Raises ``Failure`` where there is none."""
+def contained(daemon: Any, stack: str, service: str, *, swarm: bool) -> Log:
+    """The log of a container, or of a swarm's service on whatever machine. Raises ``Failure`` for none."""
     import docker
 
+    name = f"{stack}-{service}"
     try:
-        return ContainerLog(daemon.containers.get(f"{stack}-{service}"))
+        if swarm:
+            return ContainerLog(partial(daemon.services.get(name).logs, stdout=True, stderr=True))
+        return ContainerLog(partial(daemon.containers.get(name).logs, stream=True))
     except docker.errors.NotFound:
         raise NotDeployed(service) from None
 

@@ -104,11 +104,9 @@ def plan_of(config: StackConfig, stack: str) -> DeploymentPlan:
 
 
 def refuse_swarm(stack: str, config: StackConfig) -> None:
-    """Raise ``Failure`` for a stack whose containers may be on any machine."""
+    """Raise ``Failure`` for a stack whose containers Swarm makes anew, with other names, at will."""
     if config.runtime == "swarm":
-        raise Failure(
-            f"stack {stack}: under swarm this is not done yet; its containers may be on any machine"
-        )
+        raise Failure(f"stack {stack}: under swarm this is not done yet; runtime docker can")
 
 
 def root(stack: str, config: StackConfig) -> Path:

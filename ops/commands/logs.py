@@ -33,12 +33,14 @@ def command(
 
     wish = logs.Wish(lines, None if since is None else seconds(since), follow)
     config = stacks.configured(stack)
-    stacks.refuse_swarm(stack, config)
     names = logs.named(stacks.plan_of(config, stack), services or [])
     root = stacks.root(stack, config)
     with daemon() if config.containers else contextlib.nullcontext() as client:
         found = {
-            name: logs.contained(client, stack, name) if client else logs.native(root, name) for name in names
+            name: logs.contained(client, stack, name, swarm=config.runtime == "swarm")
+            if client
+            else logs.native(root, name)
+            for name in names
         }
         # Whoever reads no more, as `head` does, or interrupts, has seen enough.
         with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):

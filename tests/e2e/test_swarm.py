@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -14,6 +15,7 @@ from docker.models.containers import Container
 from support.swarm import one_node
 
 from tests.e2e import kernel
+from tests.e2e.following import following, logs
 from tests.e2e.leaks import leaks
 from tests.e2e.story import eventually, settled, with_setting
 from tests.e2e.workbench import Workbench
@@ -79,6 +81,17 @@ def test_the_front_door_has_its_certificate(stack: Workbench) -> None:
     pem = stack.secret("nginx-tls")
     trusting = ssl.create_default_context(cadata=pem[pem.index("-----BEGIN CERTIFICATE") :])
     assert httpx.get(f"https://127.0.0.1:{FRONT}/healthz", verify=trusting).text == "ok\n"
+
+
+def test_what_a_service_writes_is_shown_and_followed(
+    stack: Workbench, client: docker.DockerClient, tmp_path: Path
+) -> None:
+    assert any("Ready to accept connections" in line for line in logs(stack, "redis"))
+    assert {line.split(" | ")[0].strip() for line in logs(stack, "-n", "1")} <= {"nginx", "redis"}
+    with following(stack, tmp_path / "seen", "redis", "--since", "90s") as seen:
+        eventually(seen)
+        _redis(client, stack.secret("redis"), "bgsave")
+        eventually(lambda: any("Background saving terminated" in line for line in seen()))
 
 
 def test_secrets_are_swarms_and_in_plain_text_nowhere(stack: Workbench, client: docker.DockerClient) -> None:

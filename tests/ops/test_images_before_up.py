@@ -28,6 +28,7 @@ from ops.upgrade import offers
 
 MISSING = (404, {"message": "manifest unknown: manifest unknown"})
 AWAY = (500, {"message": 'Get "http://127.0.0.1:9/v2/": dial tcp 127.0.0.1:9: connect: connection refused'})
+INDEX = "application/vnd.oci.image.index.v1+json"
 Answer = Callable[[str], tuple[int, dict[str, Any]]]
 
 
@@ -41,7 +42,7 @@ def daemon(monkeypatch: pytest.MonkeyPatch, here: Answer, registry: Answer) -> I
             """Nothing to say."""
 
         def do_GET(self) -> None:
-            status, answer = 200, {"ApiVersion": "1.41"}
+            status, answer = 200, {"ApiVersion": "1.41", "Os": "linux", "Arch": "arm64"}
             name = unquote(self.path).rpartition("/json")[0]
             if "/images/" in name:
                 status, answer = here(name.partition("/images/")[2])
@@ -108,6 +109,32 @@ def test_twenty_images_take_as_long_as_one_and_each_is_asked_for_once(project: P
     assert len(found) == 20
     assert found[0].problem.startswith("hearth:services.own0.image: own0 cannot have own:0.0: docker.io says")
     assert found[0].mend == "name one that exists under hearth:services.own0.image in Pulumi.test.yaml"
+
+
+@pytest.mark.parametrize(
+    ("kind", "machines", "refused"),
+    [
+        (INDEX, ["amd64", "arm64", "unknown"], ""),
+        (
+            INDEX,
+            ["amd64", "386"],
+            "docker.io has it for linux/386, linux/amd64 alone, which this machine is not",
+        ),
+        # Docker warns, and an emulator may run it.
+        ("application/vnd.oci.image.manifest.v1+json", ["amd64"], ""),
+        (INDEX, [], ""),
+    ],
+)
+def test_an_image_for_other_machines_is_refused(
+    project: Project, monkeypatch, kind: str, machines: list[str], refused: str
+) -> None:
+    platforms = [
+        {"os": "unknown" if name == "unknown" else "linux", "architecture": name} for name in machines
+    ]
+    answer = {"Descriptor": {"digest": "sha256:1", "mediaType": kind}, "Platforms": platforms}
+    with daemon(monkeypatch, _nothing, lambda name: (200, answer)):
+        (finding,) = _found({"redis": {}})
+    assert refused in (finding.problem or "") and bool(finding.problem) == bool(refused)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from ops.backup.target import Target
 from ops.errors import Failure
 
 COMMAND = "command:local:Command"
-# The containers of a swarm may be on any machine.
+# Swarm makes containers anew, with other names.
 KEPT = [runtime for runtime in RUNTIMES if runtime != "swarm"]
 
 
