@@ -85,6 +85,7 @@ def test_replicas_are_one_upstream_of_the_front_door() -> None:
     assert "least_conn;" in configuration(nginx)
     for port in (7000, 7001, 7002):
         assert f"server 127.0.0.1:{port} max_fails=2 fail_timeout=5s;" in configuration(nginx)
+        assert f"server 127.0.0.1:{port} max_fails=0 backup;" in configuration(nginx)
     assert set(nginx.needs) == {"echo-1", "echo-2", "echo-3"}
 
 
