@@ -152,8 +152,10 @@ def _remove(home: Path, name: str, containers: bool) -> None:
         config = ["--config-file", str(_config_file(home, name))]
         engine.elsewhere(["destroy", "--yes", "--skip-preview", *config], name, _environment(home))
     _sweep_containers(name) if containers else _sweep_processes(home / "data")
-    if home.is_dir():
-        purge.delete_directory(home)
+    # First: as long as there is a state, the next try needs everything else.
+    for path in (home / "state", home):
+        if path.is_dir():
+            purge.delete_directory(path)
 
 
 def _sweep_processes(root: Path) -> None:
