@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from host.stdin import progress
 POLICY = Path("/usr/sbin/policy-rc.d")
 NO_CLUSTER = Path("/etc/postgresql-common/createcluster.d/hearth.conf")
 LOCK = Path(tempfile.gettempdir() if sys.platform != "linux" else "/run/lock") / "hearth-apt.lock"
+UPDATED = LOCK.with_suffix(".updated")
+NEW_SECONDS = 3600
+SOURCES = (Path("/etc/apt"), Path("/etc/apt/sources.list"), Path("/etc/apt/sources.list.d"))
 WAIT = "DPkg::Lock::Timeout=600"
 
 
@@ -37,10 +41,12 @@ def provide(request: Request) -> dict[str, Path]:
             else f"not run as root; `sudo {command}`, then run this again"
         )
     with files.locked(LOCK):
-        if _without_candidate(request.apt):
+        lacking = _without_candidate(request.apt)
+        if lacking and not _lists_are_new():
             progress(f"{request.name}: apt-get update")
             _apt("update", "-qq")
-        lacking = _without_candidate(request.apt)
+            files.write(UPDATED, b"", mode=0o644)
+            lacking = _without_candidate(request.apt)
         if lacking:
             raise Unavailable(f"this distribution has no package {', '.join(lacking)}")
         progress(f"{request.name}: {command}")
@@ -60,6 +66,16 @@ def offer(request: Request) -> Identity:
     if identity.installed(request.apt) == found:
         raise Unavailable("its newest packages are here, and unfit")
     return Identity("apt", found)
+
+
+def _lists_are_new() -> bool:
+    """Whether they were fetched for another service a while ago, from the sources of now."""
+    try:
+        fetched = UPDATED.stat().st_mtime
+    except FileNotFoundError:
+        return False
+    named = max(path.stat().st_mtime for path in SOURCES if path.exists())
+    return named < fetched and time.time() - fetched < NEW_SECONDS
 
 
 def _without_candidate(names: tuple[str, ...]) -> list[str]:
