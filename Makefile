@@ -4,7 +4,7 @@ PYTHON ?= python3
 RUN = $(PYTHON) -m toolchain run --
 
 .DEFAULT_GOAL := help
-.PHONY: help setup preview up destroy test test-large bench env
+.PHONY: help setup preview up destroy test test-long test-large bench env
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -29,9 +29,13 @@ destroy: setup ## Stop and remove what runs; data and secrets stay (STACK=dev)
 	@$(RUN) pulumi destroy --yes --skip-preview --stack $(STACK)
 	@echo "Data is kept. './hearth purge --stack $(STACK) --all' deletes it."
 
-test: ## Set up and run every test
+test: ## Set up and run every test but the long ones
 	@$(PYTHON) -m toolchain setup --dev
 	@tests/run
+
+test-long: ## Run the tests that take minutes each: more kills, damages and runtimes
+	@$(PYTHON) -m toolchain setup --dev
+	@tests/run -m long
 
 test-large: ## Install the applications, gigabytes of them, and run them for real
 	@$(PYTHON) -m toolchain setup --dev

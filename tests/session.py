@@ -1,4 +1,6 @@
-"""Every test, in one session with a Docker daemon: ``python -m tests.session [PYTEST OPTIONS]``.
+"""All tests but the long ones, in one session with a Docker daemon: ``python -m tests.session [PYTEST OPTIONS]``.
+
+``-m long`` runs those instead.
 
 What takes minutes is built first, with progress lines. The end-to-end tests come last and by
 themselves: some of them own the machine's systemd directories for a while.
@@ -6,6 +8,7 @@ themselves: some of them own the machine's systemd directories for a while.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,11 +21,17 @@ from tests.e2e.programs import prepare
 from tests.support.built import built
 
 # In the order of their names: by themselves, files with one long test would be run last, one after the other.
-_PYTEST = (sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+_PYTEST = (
+    *(sys.executable, "-m", "pytest", "-q", "-m", "not long"),
+    # More than cores: many wait for what they have started.
+    *("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"),
+)
 
 
 def main(options: list[str]) -> int:
     """The first exit status that is not 0, else 0."""
+    # A thousand short processes would each compile what they import.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory() as scratch, docker_daemon(Path(scratch) / "dockerd.log"):
         # The image takes it along.
         print(

@@ -17,6 +17,7 @@ import psycopg
 import redis
 import yaml
 from psycopg import sql
+from support.quick_key import make_quick
 
 from tests.e2e.workbench import Finished, Workbench
 
@@ -156,6 +157,15 @@ def listed(stack: Workbench) -> list[dict[str, Any]]:
 def repository(stack: Workbench) -> Path:
     """Where backups go unless the stack says otherwise."""
     return stack.root.parent / "backups" / stack.stack
+
+
+def quick(stack: Workbench, where: Path | None = None) -> None:
+    """Have the repository there before the first backup, with a key that costs nothing to derive."""
+    password = stack.root / "backup" / "secrets" / "backup.repository"
+    where = where or repository(stack)
+    words = [stack.root / "bin" / "restic", "init", "--quiet", "--repo", where, "--password-file", password]
+    subprocess.run(words, check=True)
+    make_quick(where, password.read_text().strip())
 
 
 def spoil(stack: Workbench) -> None:

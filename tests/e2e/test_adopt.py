@@ -164,7 +164,7 @@ def test_what_was_deployed_since_is_not_taken_back(stack: Workbench, values: dic
     settled(stack)
 
 
-@pytest.mark.parametrize("seconds", [0, 1, 2, 5])
+@pytest.mark.parametrize("seconds", [1, *(pytest.param(at, marks=pytest.mark.long) for at in (0, 2, 5))])
 def test_a_killed_adoption_is_ended_by_the_next(stack: Workbench, seconds: float) -> None:
     lost(stack)
     (stack.root / "secrets" / ".adopted").unlink(missing_ok=True)

@@ -331,6 +331,7 @@ def test_who_cannot_be_told_is_told_later(stack: Workbench, config: dict[str, An
     eventually(lambda: told.both("memory", "hog", "over", "well", "over", "well"), SECONDS)
 
 
+@pytest.mark.long
 def test_a_look_that_is_killed_anywhere_loses_no_alert(stack: Workbench, told: Told) -> None:
     events = len(told.events("memory", "hog")["command"])
     httpx.get(f"http://127.0.0.1:{HOG}/eat/105", timeout=30)

@@ -15,6 +15,8 @@ import pytest
 from tests.e2e.story import eventually, settled
 from tests.e2e.workbench import Workbench
 
+pytestmark = pytest.mark.long
+
 NGINX, STACK, SECONDS = 61440, "looked-at", 90
 DOOR = f"http://127.0.0.1:{NGINX}"
 KEEPER = """

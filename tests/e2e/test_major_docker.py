@@ -21,6 +21,8 @@ from tests.e2e.image import POSTGRES
 from tests.e2e.kept import ops
 from tests.e2e.workbench import Workbench
 
+pytestmark = pytest.mark.long
+
 STACK = "majorbox"
 ROLES = {"app": "app", "books": "books", "reader": "books"}
 """Who logs in, to which database."""

@@ -18,6 +18,8 @@ from tests.e2e.leaks import leaks
 from tests.e2e.story import eventually, settled
 from tests.e2e.workbench import PROJECT, Workbench
 
+pytestmark = pytest.mark.long
+
 FRONT = 61530
 STACK = "momentbox"
 CONFIG: dict[str, Any] = {

@@ -44,6 +44,7 @@ def stack(bench: Callable[..., Workbench]) -> Workbench:
     """The stack, up, with one backup and so a whole copy in the archive."""
     made = bench("moments", CONFIG)
     made.up()
+    kept.quick(made)
     write(made, "CREATE TABLE things (what text, at timestamptz DEFAULT clock_timestamp())")
     write(made, "INSERT INTO things (what) SELECT 'first ' || i FROM generate_series(1, 1000) i")
     ops(made, "backup")

@@ -33,6 +33,7 @@ def lost(scratch: Path, disk: Path) -> dict[str, Any]:
     machine.configure(config)
     machine.pulumi("stack", "init", STACK)
     machine.up()
+    kept.quick(machine, disk / "kept")
     kept.fill(machine)
     ops(machine, "backup")
     password = machine.root / "backup" / "secrets" / "backup.repository"
@@ -92,6 +93,7 @@ def test_a_new_machine_has_everything_after_the_page(scratch: Path, disk: Path, 
         machine.die()
 
 
+@pytest.mark.long
 def test_a_recovery_that_is_killed_goes_on(scratch: Path, disk: Path, lost: dict[str, Any]) -> None:
     machine = Newcomer(scratch, "again", STACK)
     words = ("recover", "--from", str(disk / "kept"), "--password-file", str(disk / "password"))

@@ -139,7 +139,13 @@ def holds(stack: Workbench, service: str, file: str, name: str) -> bool:
     return begun and stack.secret(name) in (stack.root / service / "secrets" / file).read_text()
 
 
-@pytest.mark.parametrize("point", KILLS)
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param(point, marks=() if point == "at-the-first-consumer" else pytest.mark.long)
+        for point in KILLS
+    ],
+)
 def test_a_killed_rotation_is_ended_by_the_next(stack: Workbench, point: str) -> None:
     name = "postgres-shop"
     old, first = door(stack).delivered("DATABASE_URL"), stack.secret(name)

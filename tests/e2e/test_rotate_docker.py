@@ -77,7 +77,10 @@ def refused(url: str) -> bool:
 
 @pytest.mark.parametrize(
     ("name", "file", "server"),
-    [("postgres-shop", "DATABASE_URL", "postgres"), ("redis", "REDIS_URL", "redis")],
+    [
+        ("postgres-shop", "DATABASE_URL", "postgres"),
+        pytest.param("redis", "REDIS_URL", "redis", marks=pytest.mark.long),
+    ],
 )
 def test_no_request_fails_and_the_old_value_is_dead(
     stack: Workbench, name: str, file: str, server: str

@@ -67,6 +67,7 @@ def stack(machine: SystemdMachine, scratch: Path, told: Told) -> Iterator[Inside
     (scratch / "passphrase").write_text(made.environment.pop("PULUMI_CONFIG_PASSPHRASE"))
     made.environment["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(scratch / "passphrase")
     made.up()
+    kept.quick(made)
     kept.fill(made, vector="numeric[]")
     Shop(made, DOOR, FIRST + 1).asked("/notes", text="bread")
     yield made
@@ -220,6 +221,7 @@ def _deployed(stack: Inside) -> int:
     return json.loads(text[text.index("{\n") :])["deployments"][-1]["deployment"]
 
 
+@pytest.mark.long
 def test_an_upgrade_that_does_not_answer_goes_back(stack: Inside, scratch: Path) -> None:
     stack.environment["PIP_FIND_LINKS"] = str(scratch)
     ops(stack, "lock")
@@ -242,6 +244,7 @@ def test_an_upgrade_that_does_not_answer_goes_back(stack: Inside, scratch: Path)
     stack.assert_nothing_to_do()
 
 
+@pytest.mark.long
 def test_an_upgrade_that_answers_can_be_taken_back(stack: Inside, scratch: Path) -> None:
     good, held, number = _lock(stack), kept.contents(stack), _deployed(stack)
     wheel = broken_wheel.redis(scratch, before=broken_wheel.WORKS)

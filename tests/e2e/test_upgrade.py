@@ -26,6 +26,7 @@ def stack(bench: Callable[..., Workbench]) -> Workbench:
     made = bench("moved", CONFIG)
     CONFIG["data"] = str(made.root)
     made.up()
+    kept.quick(made)
     kept.fill(made, vector="numeric[]")
     return made
 
@@ -169,6 +170,7 @@ def test_data_that_a_newer_version_has_damaged_is_restored(
     stack.assert_nothing_to_do()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("mark", "seconds"), [("postgres/globals.sql: loading", 0.2), ("postgres: moved", 3.0)]
 )

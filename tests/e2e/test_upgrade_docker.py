@@ -13,7 +13,7 @@ import pytest
 import redis
 from docker.models.containers import Container
 
-from tests.e2e import writers
+from tests.e2e import kept, writers
 from tests.e2e.beside import Beside
 from tests.e2e.kept import ops
 from tests.e2e.workbench import Workbench
@@ -59,6 +59,7 @@ def stack(bench: Callable[..., Workbench], config: dict[str, Any]) -> Workbench:
     made = bench(STACK, config)
     config["data"] = str(made.root)
     made.up()
+    kept.quick(made)
     _client(made).set("kept", "value")
     return made
 

@@ -49,8 +49,7 @@ def copy_project(directory: Path) -> None:
     for name in _COPIED:
         source = PROJECT / name
         if source.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(source, directory / name, symlinks=True, ignore=ignored)
+            shutil.copytree(source, directory / name, symlinks=True)
         else:
             shutil.copy(source, directory / name)
     (directory / ".venv").symlink_to(PROJECT / ".venv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -13,11 +14,14 @@ import pytest
 # For the modules beside the tests, which pytest's import mode does not find.
 sys.path.insert(0, str(Path(__file__).parent))
 
+import behind_urls
 from ops_project import PULUMI, REPOSITORY, Project, Result
 from small_stack import SmallStack
+from support.backup_servers import Server
 
 from host.managers import orphans
 from ops.__main__ import main
+from ops.backup.places import Place
 from tests.host.machine import Machine
 
 
@@ -66,3 +70,38 @@ def small(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     machine.kill_supervisord()
     orphans.end(machine.root / "supervisor" / "supervisord.pid")
     shutil.rmtree(root)
+
+
+@pytest.fixture
+def servers(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Server]]:
+    """Servers for repositories, by their kind."""
+    with behind_urls.started(tmp_path) as made:
+        monkeypatch.setenv("PATH", f"{made['sftp'].bin}:{os.environ['PATH']}")
+        yield made
+
+
+@pytest.fixture
+def behind(
+    small: Callable[..., SmallStack], servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., SmallStack]:
+    """Makes the small stack with a repository on a server, and perhaps a second one on another."""
+
+    def make(*names: str) -> SmallStack:
+        chosen = dict(zip(Place, (servers[name] for name in names), strict=False))
+        keys = dict(zip(("repository", "copy_to"), (one.location for one in chosen.values()), strict=False))
+        stack = small(behind_urls.PORT, **keys)
+        monkeypatch.setattr("ops.backup.target.of", lambda name: stack.target)
+        program = stack.root / "bin" / "restic"
+        program.unlink()
+        program.write_text(behind_urls.RESTIC.format(root=stack.root))
+        program.chmod(0o755)
+        for place, server in chosen.items():
+            path = stack.root / "backup" / "secrets" / behind_urls.FILES[place]
+            path.write_text(server.credentials)
+            path.chmod(0o600)
+            if not server.running:
+                server.start()
+            stack.make_quick(place, server.path)
+        return stack
+
+    return make

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from small_stack import SmallStack
 
 from ops.backup import reading
@@ -24,6 +25,7 @@ exec /usr/bin/restic "$@"
 """
 
 
+@pytest.mark.long
 def test_no_part_of_it_counts_and_the_next_run_is_clean(small: Callable[..., SmallStack]) -> None:
     stack = small(PORT)
     stack.make_quick()

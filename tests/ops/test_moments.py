@@ -235,7 +235,10 @@ def flip(path: Path) -> None:
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("damaged", ["backup/main/*F/bundle/*", "archive/main/15-1/*/*.zst"])
+@pytest.mark.parametrize(
+    "damaged",
+    [pytest.param("backup/main/*F/bundle/*", marks=pytest.mark.long), "archive/main/15-1/*/*.zst"],
+)
 @pytest.mark.parametrize("how", [flip, lambda path: os.truncate(path, 100), Path.unlink])
 def test_a_damaged_archive_is_refused_and_nothing_is_lost(store: Store, damaged: str, how: Any) -> None:
     store.add("kept")
