@@ -14,6 +14,14 @@ from tests.e2e.daemon import docker_daemon
 from tests.e2e.image import image
 from tests.e2e.workbench import Workbench
 
+# By its name it would be the last one, and run alone.
+LONGEST = "test_upgrade.py"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest file."""
+    items.sort(key=lambda item: item.path.name != LONGEST)
+
 
 @pytest.fixture(scope="module")
 def scratch() -> Iterator[Path]:
