@@ -11,19 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from components.facts import Renewed
+from components.neighbours import Client, Database, Documents, Offer, Requests, Route, Watch
 from components.signals import Panel, Queue, Rule
-from components.spec import (
-    Client,
-    Database,
-    Documents,
-    HostMount,
-    Offer,
-    Requests,
-    Route,
-    SecretRef,
-    Source,
-    Watch,
-)
+from components.spec import HostMount, SecretRef, Source
 
 T = TypeVar("T")
 

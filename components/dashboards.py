@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
+from components.neighbours import Requests
 from components.signals import Group, Panel
-from components.spec import Requests
 
 # Of Grafana 12: https://github.com/grafana/grafana/tree/main/apps/dashboard/pkg/migration/schemaversion
 SCHEMA_VERSION = 42

@@ -11,8 +11,10 @@ from typing import Any
 
 from components.context import Endpoint
 from components.errors import Problem
+from components.neighbours import Requests
 from components.settings import ServiceSettings
-from components.spec import Probe, Requests, ServiceSpec
+from components.signals import Probe
+from components.spec import ServiceSpec
 
 GATEWAY = "host.docker.internal"
 """The host, as its containers name it: https://docs.docker.com/reference/cli/docker/container/run/#add-host"""

@@ -18,6 +18,7 @@ from components.errors import ConfigurationError, Problem
 from components.external import External
 from components.facts import HostFacts
 from components.lock import Lock
+from components.neighbours import Client, Database, Requests
 from components.overrides import with_image
 from components.plan_checks import (
     alerts_taker,
@@ -36,7 +37,7 @@ from components.plan_checks import (
 from components.replicas import Instance, expanded
 from components.runtimes.base import Capability, Runtime
 from components.schedules import with_keeper
-from components.spec import Client, Database, Requests, ServiceSpec
+from components.spec import ServiceSpec
 
 
 @dataclass(frozen=True, kw_only=True)

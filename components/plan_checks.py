@@ -8,7 +8,8 @@ from math import ceil
 
 from components.errors import Problem
 from components.health_settings import HealthSettings
-from components.spec import Requests, ServiceSpec
+from components.neighbours import Requests
+from components.spec import ServiceSpec
 from components.units import format_bytes, format_cpus
 
 _LARGEST = 3

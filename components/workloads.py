@@ -7,23 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from components.context import Context
+from components.neighbours import Client, Database, Requests, Route
 from components.overrides import parse_reference
 from components.rendering import render
+from components.signals import Probe, Scrape
 from components.spec import (
     BackupPolicy,
-    Client,
     ConfigFile,
-    Database,
     HealthCheck,
     Image,
     Package,
     Port,
-    Probe,
     Process,
-    Requests,
     Resources,
-    Route,
-    Scrape,
     SecretRef,
     Security,
     ServiceSpec,

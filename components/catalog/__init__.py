@@ -15,8 +15,9 @@ from functools import cache
 from typing import Any
 
 from components.context import Context, Endpoint
+from components.neighbours import Client, Requests
 from components.settings import ServiceSettings
-from components.spec import Client, Requests, ServiceSpec
+from components.spec import ServiceSpec
 
 
 @dataclass(frozen=True)

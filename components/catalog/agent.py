@@ -7,7 +7,8 @@ from typing import Annotated
 from pydantic import Field
 
 from components.context import Context
-from components.spec import Requests, ServiceSpec
+from components.neighbours import Requests
+from components.spec import ServiceSpec
 from components.units import Bytes, PortNumber
 from components.workload_settings import Path, WorkloadSettings
 from components.workloads import own_command, requests_of, workload

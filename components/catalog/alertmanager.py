@@ -10,8 +10,10 @@ from typing import Annotated
 from pydantic import Field
 
 from components.context import Context
+from components.neighbours import Requests
 from components.rendering import render
 from components.settings import ServiceSettings
+from components.signals import Probe, Scrape
 from components.spec import (
     BackupPolicy,
     ConfigFile,
@@ -19,11 +21,8 @@ from components.spec import (
     Image,
     Package,
     Port,
-    Probe,
     Process,
-    Requests,
     Resources,
-    Scrape,
     Security,
     ServiceSpec,
     Volume,

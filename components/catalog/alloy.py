@@ -10,9 +10,11 @@ from typing import Annotated
 from pydantic import Field
 
 from components.context import Context
+from components.neighbours import Requests
 from components.settings import ServiceSettings
 from components.shippers import Shipper
-from components.spec import Image, Package, Probe, Requests, Scrape, ServiceSpec
+from components.signals import Probe, Scrape
+from components.spec import Image, Package, ServiceSpec
 from components.units import Bytes, PortNumber
 
 MIB = 1024**2

@@ -11,9 +11,10 @@ from typing import Annotated
 from pydantic import Field
 
 from components.context import Context
+from components.neighbours import Requests
 from components.pools import PoolSettings, pool_variables
 from components.rendering import render
-from components.spec import ConfigFile, Requests, ServiceSpec
+from components.spec import ConfigFile, ServiceSpec
 from components.units import Bytes, Count, PortNumber, Seconds
 from components.workload_settings import Path
 from components.workloads import own_command, requests_of, workload

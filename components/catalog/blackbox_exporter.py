@@ -10,20 +10,18 @@ from typing import Annotated
 from pydantic import Field
 
 from components.context import Context
+from components.neighbours import Requests
 from components.rendering import render
 from components.settings import ServiceSettings
-from components.signals import Panel
+from components.signals import Panel, Probe, Scrape
 from components.spec import (
     ConfigFile,
     HealthCheck,
     Image,
     Package,
     Port,
-    Probe,
     Process,
-    Requests,
     Resources,
-    Scrape,
     Security,
     ServiceSpec,
 )

@@ -10,21 +10,10 @@ from typing import Annotated
 from pydantic import Field
 
 from components.context import Context
+from components.neighbours import Requests
 from components.settings import ServiceSettings
-from components.signals import Panel, Rule
-from components.spec import (
-    HealthCheck,
-    Image,
-    Package,
-    Port,
-    Probe,
-    Process,
-    Requests,
-    Resources,
-    Scrape,
-    Security,
-    ServiceSpec,
-)
+from components.signals import Panel, Probe, Rule, Scrape
+from components.spec import HealthCheck, Image, Package, Port, Process, Resources, Security, ServiceSpec
 from components.units import Bytes, PortNumber
 
 IMAGE = Image(repository="gcr.io/cadvisor/cadvisor", tag="v0.52.1", program="/usr/bin/cadvisor")

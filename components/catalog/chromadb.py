@@ -10,21 +10,19 @@ from typing import Annotated
 from pydantic import Field
 
 from components.context import Context, Endpoint
+from components.neighbours import Client, Database, Requests
 from components.questions import answers
 from components.rendering import render
 from components.settings import ServiceSettings
+from components.signals import Probe
 from components.spec import (
     BackupPolicy,
-    Client,
     ConfigFile,
-    Database,
     HealthCheck,
     Image,
     Package,
     Port,
-    Probe,
     Process,
-    Requests,
     Resources,
     Security,
     ServiceSpec,

@@ -7,8 +7,9 @@ from typing import Annotated
 from pydantic import Field
 
 from components.context import Context
+from components.neighbours import Requests
 from components.schedules import CronText
-from components.spec import Requests, Schedule, ServiceSpec
+from components.spec import Schedule, ServiceSpec
 from components.units import Bytes
 from components.workload_settings import Path, WorkloadSettings
 from components.workloads import own_command, requests_of, workload

@@ -13,19 +13,9 @@ from pydantic import Field
 from components.applications import MIB, ApplicationSettings, Neighbour, asked, key
 from components.context import Context
 from components.environment import Injection, for_python
-from components.spec import (
-    Database,
-    Image,
-    Port,
-    Probe,
-    Process,
-    Requests,
-    Resources,
-    SecretRef,
-    Security,
-    ServiceSpec,
-    Volume,
-)
+from components.neighbours import Database, Requests
+from components.signals import Probe
+from components.spec import Image, Port, Process, Resources, SecretRef, Security, ServiceSpec, Volume
 from components.units import Bytes, PortNumber
 
 VERSION = "1.13.3"

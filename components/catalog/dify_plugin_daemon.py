@@ -14,19 +14,9 @@ from components.applications import MIB, ApplicationSettings, Neighbour, asked
 from components.catalog import dify_api
 from components.context import Context
 from components.environment import for_shell
-from components.spec import (
-    Database,
-    Image,
-    Port,
-    Probe,
-    Process,
-    Requests,
-    Resources,
-    SecretRef,
-    Security,
-    ServiceSpec,
-    Volume,
-)
+from components.neighbours import Database, Requests
+from components.signals import Probe
+from components.spec import Image, Port, Process, Resources, SecretRef, Security, ServiceSpec, Volume
 from components.units import Bytes, PortNumber
 
 IMAGE = Image(repository="langgenius/dify-plugin-daemon", tag="0.5.3-local")

@@ -13,17 +13,9 @@ from components.applications import MIB, Neighbour
 from components.catalog import dify_api
 from components.context import Context
 from components.environment import for_shell
+from components.neighbours import Requests
 from components.settings import ServiceSettings
-from components.spec import (
-    HealthCheck,
-    Image,
-    Port,
-    Process,
-    Requests,
-    Resources,
-    Security,
-    ServiceSpec,
-)
+from components.spec import HealthCheck, Image, Port, Process, Resources, Security, ServiceSpec
 from components.units import Bytes, Count, PortNumber, Seconds
 
 IMAGE = Image(repository="langgenius/dify-sandbox", tag="0.2.14")

@@ -11,19 +11,10 @@ from pydantic import Field
 
 from components.applications import MIB
 from components.context import Context
+from components.neighbours import Requests
 from components.rendering import render
 from components.settings import ServiceSettings
-from components.spec import (
-    ConfigFile,
-    HealthCheck,
-    Image,
-    Port,
-    Process,
-    Requests,
-    Resources,
-    Security,
-    ServiceSpec,
-)
+from components.spec import ConfigFile, HealthCheck, Image, Port, Process, Resources, Security, ServiceSpec
 from components.units import Bytes, PortNumber
 
 IMAGE = Image(repository="ubuntu/squid", tag="6.6-24.04_beta")

@@ -13,17 +13,10 @@ from components.applications import MIB, Neighbour, asked
 from components.catalog import dify_api
 from components.context import Context
 from components.environment import node_heap
+from components.neighbours import Requests
 from components.settings import ServiceSettings
-from components.spec import (
-    Image,
-    Port,
-    Probe,
-    Process,
-    Requests,
-    Resources,
-    Security,
-    ServiceSpec,
-)
+from components.signals import Probe
+from components.spec import Image, Port, Process, Resources, Security, ServiceSpec
 from components.units import Bytes, PortNumber
 
 IMAGE = Image(repository="langgenius/dify-web", tag=dify_api.VERSION)

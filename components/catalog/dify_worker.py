@@ -12,7 +12,8 @@ from pydantic import Field
 from components.applications import MIB, Neighbour
 from components.catalog import dify_api
 from components.context import Context
-from components.spec import HealthCheck, Process, Requests, Resources, Security, ServiceSpec, Volume
+from components.neighbours import Requests
+from components.spec import HealthCheck, Process, Resources, Security, ServiceSpec, Volume
 from components.units import Bytes, Count
 
 _PING = ("celery", "-A", "celery_healthcheck.celery", "inspect", "ping")

@@ -11,22 +11,17 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from components.context import Context, Endpoint
+from components.neighbours import Client, Database, Requests, Route
 from components.rendering import render
 from components.settings import ServiceSettings
-from components.signals import Panel
+from components.signals import Panel, Probe, Scrape
 from components.spec import (
-    Client,
-    Database,
     HealthCheck,
     Image,
     Package,
     Port,
-    Probe,
     Process,
-    Requests,
     Resources,
-    Route,
-    Scrape,
     Security,
     ServiceSpec,
     Volume,

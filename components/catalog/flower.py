@@ -12,21 +12,10 @@ from pydantic import Field
 from components.applications import asked
 from components.context import Context
 from components.environment import for_python
+from components.neighbours import Requests
 from components.settings import ServiceSettings
-from components.signals import Panel
-from components.spec import (
-    Image,
-    Package,
-    Port,
-    Probe,
-    Process,
-    Requests,
-    Resources,
-    Scrape,
-    SecretRef,
-    Security,
-    ServiceSpec,
-)
+from components.signals import Panel, Probe, Scrape
+from components.spec import Image, Package, Port, Process, Resources, SecretRef, Security, ServiceSpec
 from components.units import Bytes, Count, PortNumber
 
 MIB = 1024**2

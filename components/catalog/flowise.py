@@ -12,15 +12,14 @@ from pydantic import Field
 from components.applications import MIB, ApplicationSettings, Identifier, Url, asked, key
 from components.context import Context
 from components.environment import for_node, node_heap
+from components.neighbours import Database, Requests
+from components.signals import Probe
 from components.spec import (
     BackupPolicy,
-    Database,
     Image,
     Package,
     Port,
-    Probe,
     Process,
-    Requests,
     Resources,
     SecretRef,
     Security,

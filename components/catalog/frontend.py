@@ -11,8 +11,9 @@ from pydantic import Field
 
 from components.catalog import nginx
 from components.context import Context
+from components.neighbours import Requests
 from components.rendering import render
-from components.spec import ConfigFile, HealthCheck, Process, Requests, Security, ServiceSpec
+from components.spec import ConfigFile, HealthCheck, Process, Security, ServiceSpec
 from components.units import Bytes, PortNumber
 from components.workload_settings import WorkloadSettings
 from components.workloads import own_command, requests_of, workload

@@ -10,19 +10,10 @@ from typing import Annotated
 from pydantic import Field
 
 from components.context import Context
+from components.neighbours import Requests
 from components.settings import ServiceSettings
-from components.spec import (
-    HealthCheck,
-    Image,
-    Package,
-    Port,
-    Probe,
-    Process,
-    Requests,
-    Resources,
-    Security,
-    ServiceSpec,
-)
+from components.signals import Probe
+from components.spec import HealthCheck, Image, Package, Port, Process, Resources, Security, ServiceSpec
 from components.units import Bytes, PortNumber, Seconds
 
 VERSION = "4.5.8"

@@ -13,8 +13,10 @@ from pydantic import Field
 
 from components.context import Context
 from components.dashboards import dashboards, latency_panels
+from components.neighbours import Requests, Route
 from components.rendering import render
 from components.settings import ServiceSettings
+from components.signals import Probe, Scrape
 from components.spec import (
     BackupPolicy,
     ConfigFile,
@@ -22,12 +24,8 @@ from components.spec import (
     Image,
     Package,
     Port,
-    Probe,
     Process,
-    Requests,
     Resources,
-    Route,
-    Scrape,
     SecretRef,
     Security,
     ServiceSpec,

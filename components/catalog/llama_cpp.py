@@ -11,22 +11,17 @@ from pydantic import Field, model_validator
 
 from components.context import Context, Endpoint
 from components.models import GIB, MIB, Footprint, declared, gguf_footprint
+from components.neighbours import Client, Database, Requests, Route
 from components.settings import ServiceSettings
-from components.signals import Panel, Rule
+from components.signals import Panel, Probe, Rule, Scrape
 from components.spec import (
-    Client,
     ConfigFile,
-    Database,
     HealthCheck,
     Image,
     Package,
     Port,
-    Probe,
     Process,
-    Requests,
     Resources,
-    Route,
-    Scrape,
     SecretRef,
     Security,
     ServiceSpec,

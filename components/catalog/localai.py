@@ -12,23 +12,18 @@ from pydantic import Field, model_validator
 
 from components.context import Context, Endpoint
 from components.models import GIB, MIB, Footprint, Load, declared, gguf_footprint
+from components.neighbours import Client, Database, Requests, Route
 from components.rendering import render
 from components.settings import ServiceSettings, Strict
-from components.signals import Panel
+from components.signals import Panel, Probe, Scrape
 from components.spec import (
-    Client,
     ConfigFile,
-    Database,
     HealthCheck,
     Image,
     Package,
     Port,
-    Probe,
     Process,
-    Requests,
     Resources,
-    Route,
-    Scrape,
     SecretRef,
     Security,
     ServiceSpec,

@@ -10,21 +10,18 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from components.context import Context, Endpoint
+from components.neighbours import Client, Database, Documents, Requests
 from components.questions import accepts
 from components.rendering import render
 from components.settings import ServiceSettings
 from components.spec import (
     BackupPolicy,
-    Client,
     ConfigFile,
-    Database,
-    Documents,
     HealthCheck,
     Image,
     Package,
     Port,
     Process,
-    Requests,
     Resources,
     SecretRef,
     Security,

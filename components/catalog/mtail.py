@@ -10,9 +10,10 @@ from typing import Annotated
 from pydantic import Field
 
 from components.context import Context
+from components.neighbours import Requests
 from components.rendering import render
 from components.settings import ServiceSettings
-from components.signals import Panel
+from components.signals import Panel, Rule, Scrape
 from components.spec import (
     ConfigFile,
     HealthCheck,
@@ -20,10 +21,7 @@ from components.spec import (
     Package,
     Port,
     Process,
-    Requests,
     Resources,
-    Rule,
-    Scrape,
     Security,
     ServiceSpec,
 )

@@ -14,19 +14,17 @@ from pydantic import Field
 from components.applications import MIB, ApplicationSettings, Identifier, Neighbour, Url, asked, key
 from components.context import Context
 from components.environment import node_heap
+from components.neighbours import Database, Requests, Route
+from components.signals import Probe
 from components.spec import (
     BackupPolicy,
     ConfigFile,
-    Database,
     HealthCheck,
     Image,
     Package,
     Port,
-    Probe,
     Process,
-    Requests,
     Resources,
-    Route,
     SecretRef,
     Security,
     ServiceSpec,

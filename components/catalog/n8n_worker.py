@@ -12,18 +12,9 @@ from pydantic import Field
 from components.applications import MIB, ApplicationSettings, Identifier, Neighbour, key
 from components.catalog import n8n
 from components.context import Context
-from components.spec import (
-    Database,
-    Port,
-    Probe,
-    Process,
-    Requests,
-    Resources,
-    SecretRef,
-    Security,
-    ServiceSpec,
-    Volume,
-)
+from components.neighbours import Database, Requests
+from components.signals import Probe
+from components.spec import Port, Process, Resources, SecretRef, Security, ServiceSpec, Volume
 from components.units import Bytes, Count, PortNumber
 
 

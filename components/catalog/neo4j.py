@@ -10,13 +10,12 @@ from typing import Annotated
 from pydantic import Field
 
 from components.context import Context, Endpoint
+from components.neighbours import Client, Database
 from components.rendering import render
 from components.settings import ServiceSettings
 from components.spec import (
     BackupPolicy,
-    Client,
     ConfigFile,
-    Database,
     HealthCheck,
     Image,
     Package,

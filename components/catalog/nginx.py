@@ -12,17 +12,17 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from components.context import Context
+from components.neighbours import Requests
 from components.rendering import render
 from components.settings import ServiceSettings
+from components.signals import Probe
 from components.spec import (
     ConfigFile,
     HealthCheck,
     Image,
     Package,
     Port,
-    Probe,
     Process,
-    Requests,
     Resources,
     SecretRef,
     Security,

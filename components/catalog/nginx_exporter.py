@@ -10,21 +10,10 @@ from typing import Annotated
 from pydantic import Field
 
 from components.context import Context
+from components.neighbours import Requests, Watch
 from components.settings import ServiceSettings
-from components.signals import Panel
-from components.spec import (
-    HealthCheck,
-    Image,
-    Package,
-    Port,
-    Process,
-    Requests,
-    Resources,
-    Scrape,
-    Security,
-    ServiceSpec,
-    Watch,
-)
+from components.signals import Panel, Scrape
+from components.spec import HealthCheck, Image, Package, Port, Process, Resources, Security, ServiceSpec
 from components.units import Bytes, PortNumber
 
 IMAGE = Image(repository="nginx/nginx-prometheus-exporter", tag="1.4.2")

@@ -12,21 +12,17 @@ from pydantic import Field, field_validator, model_validator
 from components.captures import Capture
 from components.context import Context, Endpoint
 from components.models import GIB, MIB, Footprint, Load, declared, footprint
+from components.neighbours import Client, Database, Requests, Route
 from components.settings import ServiceSettings, Strict
-from components.signals import Panel
+from components.signals import Panel, Probe
 from components.spec import (
     BackupPolicy,
-    Client,
-    Database,
     HealthCheck,
     Image,
     Package,
     Port,
-    Probe,
     Process,
-    Requests,
     Resources,
-    Route,
     Security,
     ServiceSpec,
     Task,

@@ -12,17 +12,16 @@ from pydantic import Field, model_validator
 from components.applications import MIB, ApplicationSettings, Identifier, Neighbour, Url, asked, key
 from components.context import Context
 from components.environment import for_python
+from components.neighbours import Database, Requests
 from components.rendering import render
+from components.signals import Probe
 from components.spec import (
     BackupPolicy,
     ConfigFile,
-    Database,
     Image,
     Package,
     Port,
-    Probe,
     Process,
-    Requests,
     Resources,
     SecretRef,
     Security,

@@ -12,12 +12,11 @@ from pydantic import Field
 from components.applications import Neighbour
 from components.catalog import postgres
 from components.context import Context, Endpoint
+from components.neighbours import Client, Database
 from components.rendering import render
 from components.settings import ServiceSettings
 from components.spec import (
-    Client,
     ConfigFile,
-    Database,
     HealthCheck,
     Image,
     Package,

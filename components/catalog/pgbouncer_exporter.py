@@ -11,23 +11,11 @@ from pydantic import Field
 
 from components.applications import asked
 from components.context import Context
+from components.neighbours import Requests, Watch
 from components.rendering import render
 from components.settings import ServiceSettings
-from components.signals import Panel
-from components.spec import (
-    ConfigFile,
-    Image,
-    Package,
-    Port,
-    Process,
-    Requests,
-    Resources,
-    Rule,
-    Scrape,
-    Security,
-    ServiceSpec,
-    Watch,
-)
+from components.signals import Panel, Rule, Scrape
+from components.spec import ConfigFile, Image, Package, Port, Process, Resources, Security, ServiceSpec
 from components.units import Bytes, PortNumber
 
 MIB = 1024**2

@@ -13,27 +13,24 @@ from pydantic import AfterValidator, Field, model_validator
 from components import point_in_time, postgres_memory
 from components.captures import HELD, Capture, DataFormat
 from components.context import Context, Endpoint
+from components.neighbours import Client, Database, Requests, Watch
 from components.point_in_time import PointInTime
 from components.rendering import render
 from components.settings import ServiceSettings, Strict
 from components.spec import (
     BackupPolicy,
-    Client,
     ConfigFile,
-    Database,
     HealthCheck,
     Image,
     Package,
     Port,
     Process,
-    Requests,
     Resources,
     SecretRef,
     Security,
     ServiceSpec,
     Task,
     Volume,
-    Watch,
 )
 from components.units import Bytes, Count, PortNumber, format_bytes
 

@@ -10,8 +10,9 @@ from typing import Annotated
 from pydantic import Field
 
 from components.context import Context
+from components.neighbours import Requests, Watch
 from components.settings import ServiceSettings
-from components.signals import Panel
+from components.signals import Panel, Scrape
 from components.spec import (
     ConfigFile,
     HealthCheck,
@@ -19,12 +20,9 @@ from components.spec import (
     Package,
     Port,
     Process,
-    Requests,
     Resources,
-    Scrape,
     Security,
     ServiceSpec,
-    Watch,
 )
 from components.units import Bytes, PortNumber
 

@@ -12,24 +12,21 @@ from typing import Annotated
 from pydantic import Field
 
 from components.context import Context
+from components.neighbours import Requests, Watch
 from components.rendering import render
 from components.settings import ServiceSettings
-from components.signals import Panel
+from components.signals import Panel, Probe, Scrape
 from components.spec import (
     ConfigFile,
     HealthCheck,
     Image,
     Package,
     Port,
-    Probe,
     Process,
-    Requests,
     Resources,
-    Scrape,
     Security,
     ServiceSpec,
     Volume,
-    Watch,
 )
 from components.units import Bytes, Count, PortNumber, Seconds
 

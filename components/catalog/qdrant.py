@@ -11,29 +11,24 @@ from typing import Annotated
 from pydantic import Field
 
 from components.context import Context, Endpoint
+from components.neighbours import Client, Database, Requests, Watch
 from components.questions import answers
 from components.rendering import render
 from components.settings import ServiceSettings
-from components.signals import Panel
+from components.signals import Panel, Probe, Scrape
 from components.spec import (
     BackupPolicy,
-    Client,
     ConfigFile,
-    Database,
     HealthCheck,
     Image,
     Package,
     Port,
-    Probe,
     Process,
-    Requests,
     Resources,
-    Scrape,
     SecretRef,
     Security,
     ServiceSpec,
     Volume,
-    Watch,
 )
 from components.units import Bytes, PortNumber
 

@@ -11,20 +11,18 @@ from pydantic import Field
 
 from components.captures import Capture
 from components.context import Context, Endpoint
+from components.neighbours import Client, Database, Requests
 from components.rendering import render
 from components.settings import ServiceSettings, Strict
 from components.signals import QUEUE_KEY, Queue
 from components.spec import (
     BackupPolicy,
-    Client,
     ConfigFile,
-    Database,
     HealthCheck,
     Image,
     Package,
     Port,
     Process,
-    Requests,
     Resources,
     SecretRef,
     Security,

@@ -11,10 +11,11 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from components.context import Context
+from components.neighbours import Requests
 from components.pools import PoolSettings, pool_variables
 from components.rendering import render
 from components.signals import Queue
-from components.spec import ConfigFile, HealthCheck, Requests, ServiceSpec
+from components.spec import ConfigFile, HealthCheck, ServiceSpec
 from components.units import Bytes, Count, Seconds
 from components.workload_settings import Path
 from components.workloads import own_command, requests_of, workload

@@ -20,9 +20,8 @@ from typing import Annotated
 from pydantic import Field
 
 from components.settings import ServiceSettings
-from components.spec import (
-    Database, HealthCheck, Image, Package, Port, Process, Requests, Resources, Route, Security, ServiceSpec,
-)
+from components.neighbours import Database, Requests, Route
+from components.spec import HealthCheck, Image, Package, Port, Process, Resources, Security, ServiceSpec
 from components.units import Bytes, PortNumber
 
 

@@ -13,9 +13,10 @@ from support.stacks import REPOSITORY, RUNTIMES, everything, plan, values
 from components.catalog import cadvisor, loki, promtail
 from components.dashboards import dashboards, latency_panels
 from components.errors import ConfigurationError
+from components.neighbours import Requests
 from components.plan_table import as_data, as_text, notes
 from components.signals import Panel, Queue, Scrape
-from components.spec import Requests, ServiceSpec
+from components.spec import ServiceSpec
 
 SHIPPERS = ["alloy", "promtail", "vector"]
 

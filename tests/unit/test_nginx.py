@@ -11,7 +11,8 @@ from support.stacks import plan, values
 
 from components.catalog import entries
 from components.errors import ConfigurationError
-from components.spec import Requests, Route, ServiceSpec
+from components.neighbours import Requests, Route
+from components.spec import ServiceSpec
 
 
 def nginx(runtime: str = "docker", others: dict[str, Any] | None = None, **settings: Any) -> ServiceSpec:

@@ -12,11 +12,11 @@ from support.stacks import GIB, MIB, facts, plan, values
 from components.catalog import entries
 from components.config import load_stack_config
 from components.errors import ConfigurationError
+from components.neighbours import Database, Documents, Requests
 from components.plan import build_plan
 from components.plan_table import as_data, as_text
 from components.runtimes import runtime_for
 from components.runtimes.base import Capability
-from components.spec import Database, Documents, Requests
 
 
 def refused(stack: dict[str, Any], **host: Any) -> str:
