@@ -84,9 +84,9 @@ def test_the_whole_of_a_service(swarm: docker.DockerClient, stack: Stack, name: 
     assert shown.output == b"s3cr3t-text"
     host = task.attrs["HostConfig"]
     assert (host["NanoCpus"], host["ReadonlyRootfs"], host["CapDrop"]) == (500_000_000, True, ["ALL"])
-    assert stack.changes() == {}
+    assert stack.changes() == {}, stack.pulumi("preview", "--diff")
     stack.refresh()
-    assert stack.changes() == {}
+    assert stack.changes() == {}, stack.pulumi("preview", "--diff")
     assert "s3cr3t" not in stack.exported()
     assert base64.b64encode(b"s3cr3t-text").decode() not in stack.exported()
 
