@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 # For the modules beside the tests, which pytest's import mode does not find.
 sys.path.insert(0, str(Path(__file__).parent))
 
 import behind_urls
-from ops_project import PULUMI, REPOSITORY, Project, Result
+from ops_project import PULUMI, REPOSITORY, Project, Result, free_port
 from small_stack import SmallStack
 from support.backup_servers import Server
 
@@ -37,6 +38,17 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     monkeypatch.setenv("HEARTH_STACK", "test")
     return Project(tmp_path, tmp_path / "data")
+
+
+@pytest.fixture
+def stack(project: Project) -> Project:
+    """A stack that is configured, with backups, and not deployed."""
+    project.stack({"redis": {"port": free_port()}})
+    path = project.path / "Pulumi.test.yaml"
+    document = yaml.safe_load(path.read_text())
+    document["config"]["hearth:backup"] = {}
+    path.write_text(yaml.safe_dump(document))
+    return project
 
 
 @pytest.fixture
