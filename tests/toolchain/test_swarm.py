@@ -3,12 +3,15 @@
 import base64
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import docker
 import pytest
 from support.swarm import one_node
 
 from tests.toolchain.stacks import Stack
+from toolchain.host.docker.client import Daemon
+from toolchain.host.docker.service import Service
 
 HEAD = "import pulumi\nimport pulumi_docker as docker\n"
 
@@ -133,6 +136,42 @@ def test_a_limit_changed_by_hand_and_a_service_that_is_gone_are_shown(
     stack.refresh()
     assert stack.changes() == {"create": 1}
     stack.pulumi("destroy", "--yes", "--skip-preview")
+
+
+def test_a_change_that_swarm_comes_between_is_asked_for_again(
+    swarm: docker.DockerClient, monkeypatch: pytest.MonkeyPatch, name: str, image: str
+) -> None:
+    """Swarm writes how a change went into the service, which is then another version of it."""
+    spec = {"containerSpec": {"image": image, "commands": ["/bin/sh"], "args": ["-c", "exec sleep 600"]}}
+    inputs = {"name": name, "taskSpec": spec}
+    daemon = Daemon()
+    kind = Service(daemon)
+    identity, outputs = kind.create("urn", inputs, preview=False)
+    try:
+        with daemon.api() as api:
+            inspect, seen = api.inspect_service, []
+
+        def overtaken(service: str) -> dict[str, Any]:
+            found = inspect(service)
+            seen.append(found["Version"]["Index"])
+            if len(seen) <= 2:
+                api.update_service(
+                    service,
+                    seen[-1],
+                    task_template=found["Spec"]["TaskTemplate"],
+                    name=name,
+                    mode=found["Spec"]["Mode"],
+                    labels={"looked": str(len(seen))},
+                )
+            return found
+
+        monkeypatch.setattr(api, "inspect_service", overtaken)
+        changed = {**inputs, "labels": [{"label": "a", "value": "c"}]}
+        kind.update("urn", identity, changed, inputs, outputs, preview=False)
+        assert len(seen) == 3
+        assert swarm.services.get(name).attrs["Spec"]["Labels"] == {"a": "c"}
+    finally:
+        kind.delete("urn", identity, outputs)
 
 
 def test_what_is_not_supported_is_refused_by_name(stack: Stack, name: str, image: str) -> None:

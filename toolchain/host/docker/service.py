@@ -11,6 +11,7 @@ from toolchain.host.docker.service_config import AMOUNTS, arguments
 from toolchain.host.resource import CheckContext, DiffResult, OperationFailed, Properties, ResourceType
 from toolchain.host.wire import UNKNOWN
 
+CHANGE_SECONDS = 30
 META = json.dumps({"schema_version": "2"})
 
 
@@ -53,10 +54,21 @@ class Service(ResourceType):
         """Give the daemon the whole of the new description."""
         full = complete(inputs, SERVICE)
         if not preview:
-            with self._daemon.api() as api:
-                version = api.inspect_service(identity)["Version"]["Index"]
-                api.update_service(identity, version, **arguments(full))
+            self._change(identity, arguments(full))
         return {"__meta": META, **full}
+
+    def _change(self, identity: str, wanted: dict[str, Any]) -> None:
+        """Ask again while Swarm writes its own remarks on the service between the two calls."""
+        deadline = time.monotonic() + CHANGE_SECONDS
+        while True:
+            try:
+                with self._daemon.api() as api:
+                    version = api.inspect_service(identity)["Version"]["Index"]
+                    api.update_service(identity, version, **wanted)
+                return
+            except OperationFailed as failure:
+                if "update out of sequence" not in str(failure) or time.monotonic() > deadline:
+                    raise
 
     def read(self, identity: str, inputs: Properties, old: Properties) -> tuple[str, Properties, Properties]:
         """As the daemon has it: its name, image and limits are read back."""
