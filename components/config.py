@@ -139,19 +139,15 @@ class StackConfig(Strict):
     systemd: Annotated[SystemdSettings, Field(description="Only for runtime systemd.")] = SystemdSettings()
     launchd: Annotated[LaunchdSettings, Field(description="Only for runtime launchd.")] = LaunchdSettings()
 
-    @model_validator(mode="after")
-    def _backed_up(self) -> StackConfig:
-        if self.backup and self.runtime == "swarm":
-            raise ValueError("backup is not done under swarm yet: leave hearth:backup out")
-        return self
-
 
 def _keys(model: type[Strict]) -> list[str]:
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
 # Directories of the stack's root that are no service's.
-_RESERVED = ("backup", "bin", "deployments", "packages", "secrets", "supervisor", "watch", "watchdog")
+_RESERVED = (
+    "backup", "bin", "deployments", "drill", "packages", "secrets", "supervisor", "watch", "watchdog",
+)  # fmt: skip
 # Endings by which the resources of one service are told apart: as a name they would be another's.
 _ENDINGS = (
     "-answers", "-config", "-container", "-data", "-files", "-image", "-package", "-ready", "-secrets",

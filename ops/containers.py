@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from components.units import format_cpus
+from host.containers import swarm
 from host.drift import Finding
 from ops.engine import Resource
 
@@ -117,7 +118,9 @@ def mend(client: DockerClient, container: Resource, problem: str) -> bool:
     """Put one difference right with the daemon alone; ``False`` when that takes Pulumi."""
     name = container.inputs["name"]
     if container.type == SERVICE:
-        return False
+        if problem == STOPPED:
+            swarm.scale(client, name, 1)
+        return problem == STOPPED
     if problem == STOPPED:
         client.containers.get(name).start()
     elif problem == UNHEALTHY:

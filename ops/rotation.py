@@ -45,6 +45,8 @@ def known(plan: DeploymentPlan, config: StackConfig, root: Path) -> list[Rotatab
     """Every secret of the stack, by name."""
     from components.backup import PASSWORD
 
+    # Swarm gives secrets to a new task alone.
+    live = plan.runtime != "swarm"
     refs: dict[str, list[tuple[ServiceSpec, SecretRef]]] = {}
     for spec in plan.services:
         for ref in spec.secrets:
@@ -52,7 +54,7 @@ def known(plan: DeploymentPlan, config: StackConfig, root: Path) -> list[Rotatab
     renewed, begun = renewal.read(root), renewal.unfinished(root)
     before = {ref.before.name for pairs in refs.values() for _, ref in pairs}
     found = [
-        _rotatable(name, pairs, renewed.get(name), name in begun)
+        _rotatable(name, pairs, renewed.get(name), name in begun, live=live)
         for name, pairs in sorted(refs.items())
         if name not in before
     ]
@@ -63,16 +65,21 @@ def known(plan: DeploymentPlan, config: StackConfig, root: Path) -> list[Rotatab
 
 
 def _rotatable(
-    name: str, pairs: list[tuple[ServiceSpec, SecretRef]], renewed: Renewed | None, begun: bool
+    name: str,
+    pairs: list[tuple[ServiceSpec, SecretRef]],
+    renewed: Renewed | None,
+    begun: bool,
+    *,
+    live: bool,
 ) -> Rotatable:
     ways = [spec.renewable[name] for spec, _ in pairs if name in spec.renewable]
     accepts: Renewal | None = "both" if "both" in ways else next(iter(ways), None)
-    again = [spec for spec, _ in pairs if not spec.live_secrets]
+    again = [spec for spec, _ in pairs if not (live and spec.live_secrets)]
     return Rotatable(
         name=name,
         kind=pairs[0][1].kind,
         accepts=accepts,
-        taken_by=tuple(spec.name for spec, _ in pairs if spec.live_secrets),
+        taken_by=tuple(spec.name for spec, _ in pairs if live and spec.live_secrets),
         restarts=tuple(spec.name for spec in again),
         pauses=tuple(spec.name for spec in again if spec.ports and not spec.replica_of),
         refusal=_refusal([ref for _, ref in pairs], accepts),

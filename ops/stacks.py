@@ -103,12 +103,6 @@ def plan_of(config: StackConfig, stack: str) -> DeploymentPlan:
         raise Failure(f"Pulumi.{stack}.yaml: {error}") from None
 
 
-def refuse_swarm(stack: str, config: StackConfig) -> None:
-    """Raise ``Failure`` for a stack whose containers Swarm makes anew, with other names, at will."""
-    if config.runtime == "swarm":
-        raise Failure(f"stack {stack}: under swarm this is not done yet; runtime docker can")
-
-
 def root(stack: str, config: StackConfig) -> Path:
     """Where the stack keeps its data on this host, deployed or not."""
     from host.facts import data_root

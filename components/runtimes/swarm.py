@@ -71,6 +71,14 @@ class SwarmRuntime(DockerRuntime):
             path = f"hearth:services.{spec.name}"
             if GATEWAY in spec.outside:
                 found.append(Problem(path, f"Swarm cannot tell it {GATEWAY}; write an address of this host"))
+            if spec.backup and spec.backup.archive:
+                found.append(
+                    Problem(
+                        f"{path}.point-in-time",
+                        "is not done under swarm: what reads the archive while the service is stopped gets "
+                        "no secrets of a swarm; remove it (hearth:backup works), or write runtime docker",
+                    )
+                )
             found += [
                 Problem(
                     path,

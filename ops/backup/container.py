@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tarfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -48,18 +49,24 @@ class ContainerSite:
     """The container and the data volume of a service; the daemon may be on another machine."""
 
     def __init__(self, daemon: Any, stack: str, spec: ServiceSpec, note: Path) -> None:
-        import docker
-
         self.spec = spec
         self._stack = stack
         self._daemon = daemon
         self.note = note
         self._gate = gate(stack, spec)
+        self._purpose = f"backup-{self._gate['container']}"
         self._volume = f"{stack}-{spec.name}-{spec.volumes[0].name}" if spec.volumes else None
+        self._image = self._deployed()
+
+    def _deployed(self) -> str:
+        """The image that it runs. Raises ``NotDeployed``."""
+        import docker
+
         try:
-            self._container = daemon.containers.get(self._gate["container"])
+            self._container = self._daemon.containers.get(self._gate["container"])
         except docker.errors.NotFound:
-            raise NotDeployed(spec.name) from None
+            raise NotDeployed(self.spec.name) from None
+        return self._container.attrs["Image"]
 
     def require_running(self) -> None:
         """See ``Site``."""
@@ -101,7 +108,7 @@ class ContainerSite:
             self._daemon,
             later.image.reference,
             argv,
-            purpose=f"backup-{self._gate['container']}",
+            purpose=self._purpose,
             user=later.security.uid,
             memory=later.resources.memory,
         )
@@ -124,8 +131,8 @@ class ContainerSite:
 
     def read_data(self, target: Path) -> None:
         """See ``Site``."""
-        chunks, _ = self._container.get_archive(self.spec.volumes[0].path)
-        with target.open("wb") as file:
+        with self._still() as holder, target.open("wb") as file:
+            chunks, _ = holder.get_archive(_DATA)
             for chunk in chunks:
                 file.write(chunk)
 
@@ -144,8 +151,7 @@ class ContainerSite:
                 inside.uid = inside.gid = self.spec.security.uid
                 inside.uname = inside.gname = ""
                 archive.addfile(inside, stored.extractfile(member) if member.isfile() else None)
-        with renamed.open("rb") as file:
-            self._container.put_archive(self.spec.volumes[0].path, file)
+        self._put(renamed)
         renamed.unlink()
 
     def place(self, files: Mapping[str, Path]) -> None:
@@ -159,8 +165,7 @@ class ContainerSite:
                 header.size = source.stat().st_size
                 with source.open("rb") as file:
                     archive.addfile(header, file)
-        with packed.open("rb") as file:
-            self._container.put_archive(self.spec.volumes[0].path, file)
+        self._put(packed)
         packed.unlink()
 
     def aside(self) -> None:
@@ -192,6 +197,26 @@ class ContainerSite:
         """See ``Site``."""
         self._script('cd "$1"; rm -f "$2"', name)
 
+    def _put(self, packed: Path) -> None:
+        with self._still() as holder, packed.open("rb") as file:
+            holder.put_archive(_DATA, file)
+
+    @contextlib.contextmanager
+    def _still(self) -> Iterator[Any]:
+        """A container that has the data and never runs: to read and write while nothing else does."""
+        client.drop_helpers(self._daemon, self._purpose)
+        holder = self._daemon.containers.create(
+            self._image,
+            command=["true"],
+            network_mode="none",
+            labels={client.HELPER_LABEL: self._purpose},
+            volumes={self._volume: {"bind": _DATA, "mode": "rw"}},
+        )
+        try:
+            yield holder
+        finally:
+            client.remove(holder)
+
     def _header(self, name: str, mode: int, kind: bytes) -> tarfile.TarInfo:
         header = tarfile.TarInfo(name)
         header.type, header.mode = kind, mode
@@ -214,9 +239,9 @@ class ContainerSite:
         own = {self._volume: _DATA} if self._volume and stdin is None else None
         return streams.apart(
             self._daemon,
-            self._container.attrs["Image"],
+            self._image,
             argv,
-            purpose=f"backup-{self._gate['container']}",
+            purpose=self._purpose,
             user=self.spec.security.uid,
             memory=self.spec.resources.memory,
             volumes=volumes or own,
@@ -229,9 +254,9 @@ class ContainerSite:
         found = mounts(self._stack, self.spec)
         return streams.apart(
             self._daemon,
-            self._container.attrs["Image"],
+            self._image,
             argv,
-            purpose=f"backup-{self._gate['container']}",
+            purpose=self._purpose,
             user=self.spec.security.uid,
             memory=self.spec.resources.memory,
             volumes={name: path for name, (path, _) in found.items() if path not in without},

@@ -172,6 +172,10 @@ def _sweep_containers(name: str) -> None:
     """Likewise; and the volumes, which outlive a stack on purpose."""
     label = {"label": f"hearth.stack={name}"}
     with client.daemon() as docker:
+        if docker.info()["Swarm"]["ControlAvailable"]:
+            # What is left of their tasks goes with the containers.
+            for made in (*docker.services.list(filters=label), *docker.secrets.list(filters=label)):
+                made.remove()
         for container in docker.containers.list(all=True, filters=label, ignore_removed=True):
             client.remove(container)
         for thing in (*docker.networks.list(filters=label), *docker.volumes.list(filters=label)):

@@ -99,9 +99,11 @@ def opened(target: Target) -> Iterator[Callable[[str], Site]]:
     if target.containers:
         from host.containers.client import daemon
         from ops.backup.container import ContainerSite
+        from ops.backup.swarm import SwarmSite
 
+        kind = SwarmSite if target.plan.runtime == "swarm" else ContainerSite
         with daemon() as client:
-            yield lambda name: ContainerSite(client, target.stack, target.plan.service(name), note(name))
+            yield lambda name: kind(client, target.stack, target.plan.service(name), note(name))
         return
     from ops.backup.native import NativeSite
 

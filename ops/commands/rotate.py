@@ -29,7 +29,6 @@ def command(
     from ops import output, rotation, stacks
 
     config = stacks.configured(stack)
-    stacks.refuse_swarm(stack, config)
     root = stacks.root(stack, config)
     found = rotation.known(stacks.plan_of(config, stack), config, root)
     if secret is None:

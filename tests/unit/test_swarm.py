@@ -38,6 +38,11 @@ def test_what_services_of_a_swarm_cannot_be_told_is_refused() -> None:
     assert "Swarm cannot tell it host.docker.internal; write an address of this host" in refused(services)
 
 
+def test_an_archive_that_nothing_could_be_read_from_is_refused() -> None:
+    message = refused({"postgres": {"point-in-time": {}}}, backup={})
+    assert "hearth:services.postgres.point-in-time: is not done under swarm" in message
+
+
 def test_what_it_cannot_enforce_is_said() -> None:
     cards = (Gpu("NVIDIA", 1024**3),)
     stack = values("swarm", {"ollama": {"models": ["llama3.2:1b"]}})
