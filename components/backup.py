@@ -42,7 +42,7 @@ def prepare(
     parent: pulumi.Resource,
     after: Sequence[pulumi.Resource],
 ) -> None:
-    """Have the program there, the password made, and the time kept."""
+    """Have the program there, the password made, and the times kept."""
     root = stack.root
     package = command(
         "backup-package",
@@ -51,12 +51,13 @@ def prepare(
         stdin=document({"root": root, "name": DIRECTORY, **PACKAGE.as_data()}),
     )
     SecretStore(f"{root}/{DIRECTORY}", parent).value(PASSWORD)
-    if settings.schedule:
-        words, scope = (root, runtime.name, stack.name), ("--scope", runtime.scope)
+    words = (root, runtime.name, stack.name)
+    for job, when in settings.times.items():
+        kind = ("--scope", runtime.scope, "--job", job)
         command(
-            "backup-schedule",
+            f"{job}-schedule",
             parent=parent,
-            create=call("schedule", "start", *words, settings.schedule, *scope),
-            delete=call("schedule", "stop", *words, *scope),
+            create=call("schedule", "start", *words, when, *kind),
+            delete=call("schedule", "stop", *words, *kind),
             after=[package, *after],
         )

@@ -50,6 +50,10 @@ class BackupSettings(Strict):
         BeforeValidator(_clock),
         Field(description="Time of the day, on the host's clock, for one by itself; null for none."),
     ] = "02:00"
+    drill: Annotated[
+        Annotated[str, Field(pattern=r"^(Mon|Tue|Wed|Thu|Fri|Sat|Sun) ([01]\d|2[0-3]):[0-5]\d$")] | None,
+        Field(description="Day of the week and time for a drill by itself; null, or no schedule, for none."),
+    ] = "Sun 04:00"
     keep_daily: Annotated[Count, Field(ge=1, description="Days whose last backup is kept.")] = 7
     keep_weekly: Annotated[Count, Field(ge=0, description="Weeks whose last backup is kept.")] = 4
     copy_to: Annotated[
@@ -58,6 +62,12 @@ class BackupSettings(Strict):
     ] = None
     copy_keep_daily: Annotated[Count, Field(ge=1, description="Likewise in the second one.")] = 7
     copy_keep_weekly: Annotated[Count, Field(ge=0, description="Likewise in the second one.")] = 4
+
+    @property
+    def times(self) -> dict[str, str]:
+        """What runs by itself, and when: jobs of ``host schedule``."""
+        drill = self.drill if self.schedule or "drill" in self.model_fields_set else None
+        return {name: when for name, when in (("backup", self.schedule), ("drill", drill)) if when}
 
     @model_validator(mode="after")
     def _two_places(self) -> BackupSettings:

@@ -29,7 +29,7 @@ _CONTAINERS = ("docker", "swarm")
 def main(arguments: list[str]) -> str:
     """``start ROOT RUNTIME STACK WHEN``, ``stop ROOT RUNTIME STACK``, ``keep STACK WHEN``.
 
-    WHEN is local HH:MM for once a day, or ``60s`` for every so many seconds.
+    WHEN is local HH:MM for once a day, ``Sun HH:MM`` for once a week, or ``60s`` for every so many seconds.
     """
     parser = argparse.ArgumentParser(prog="schedule")
     verbs = parser.add_subparsers(dest="verb", required=True)

@@ -11,11 +11,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 PROJECT = Path(__file__).resolve().parent.parent
 _PYTHON = str(PROJECT / ".venv/bin/python")
+# What ./hearth does: it asks Pulumi, which the toolchain finds.
+_HEARTH = (_PYTHON, "-m", "toolchain", "run", "--", _PYTHON, "-m", "ops")
 WORDS = {
-    # What ./hearth does: it asks Pulumi, which the toolchain finds.
-    "backup": (_PYTHON, "-m", "toolchain", "run", "--", _PYTHON, "-m", "ops", "backup"),
+    # The next time is far, and whoever works on backups just now soon done.
+    "backup": (*_HEARTH, "backup", "--wait"),
+    "drill": (*_HEARTH, "drill", "--wait"),
     "watch": (_PYTHON, "-m", "ops", "watch"),
 }
 """Each job's command, to which the stack is added."""
@@ -28,7 +32,9 @@ _KEPT = (
 
 @dataclass(frozen=True)
 class Job:
-    """``when`` is ``HH:MM`` of the local clock, once a day, or ``60s``: so long after the last one began."""
+    """``when`` is ``HH:MM`` of the local clock, once a day; ``Sun HH:MM``, once a week; or ``60s``: so long
+    after the last one began.
+    """
 
     name: str
     stack: str
@@ -40,9 +46,22 @@ class Job:
         return int(self.when[:-1]) if self.when.endswith("s") else None
 
     @property
+    def _weekday(self) -> str:
+        """As systemd writes it; none for every day."""
+        return self.when.rpartition(" ")[0]
+
+    @property
     def times(self) -> str:
         """When it runs, in words."""
-        return f"every {self.seconds} s" if self.seconds else f"every day at {self.when}"
+        if self.seconds:
+            return f"every {self.seconds} s"
+        return f"every {self._weekday or 'day'} at {self.when.rpartition(' ')[2]}"
+
+    @property
+    def calendar(self) -> str:
+        """The same in the words of systemd.time(7), for what is no interval."""
+        day, _, clock = self.when.rpartition(" ")
+        return f"{day} *-*-* {clock}:00".strip()
 
     def command(self) -> list[str]:
         """What runs, from the project's directory."""
@@ -60,9 +79,11 @@ class Job:
         """When it is due next after a run that ended at ``after``."""
         if self.seconds:
             return after + timedelta(seconds=self.seconds)
-        hour, minute = map(int, self.when.split(":"))
-        today = after.replace(hour=hour, minute=minute, second=0, microsecond=0)
-        return today if today > after else today + timedelta(days=1)
+        hour, minute = map(int, self.when.rpartition(" ")[2].split(":"))
+        due = after.replace(hour=hour, minute=minute, second=0, microsecond=0)
+        while due <= after or (self._weekday and _DAYS[due.weekday()] != self._weekday):
+            due += timedelta(days=1)
+        return due
 
 
 def _environment() -> dict[str, str]:
@@ -74,7 +95,7 @@ def timer_text(job: Job) -> str:
     times = (
         f"OnActiveSec=1s\nOnUnitInactiveSec={job.seconds}s\nAccuracySec=1s\n"
         if job.seconds
-        else f"OnCalendar=*-*-* {job.when}:00\nPersistent=true\n"
+        else f"OnCalendar={job.calendar}\nPersistent=true\n"
     )
     return (
         f"[Unit]\nDescription=Times of {job.name} of Hearth stack {job.stack}\n\n"

@@ -5,6 +5,7 @@ The shape of an export: https://www.pulumi.com/docs/iac/cli/commands/pulumi_stac
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import socket
@@ -60,8 +61,15 @@ def _run(
 
 
 def _failure(arguments: list[str], errors: str) -> Failure:
-    lines = [line.strip() for line in errors.splitlines() if line.strip()]
-    why = next((line for line in lines if line.startswith("error:")), lines[-1] if lines else "it failed")
+    lines = [line.strip() for line in errors.splitlines()]
+    said = [number for number, line in enumerate(lines) if line.startswith("error:")]
+    # That of the stack itself says of a resource no more than that there is one.
+    first = next((number for number in said if lines[number] != "error: update failed"), None)
+    if first is None:
+        why = lines[said[0]] if said else next(filter(None, reversed(lines)), "it failed")
+    else:
+        # A command's output follows; its last line is what it ended with.
+        *_, why = itertools.takewhile(bool, lines[first:])
     return Failure(f"pulumi {' '.join(arguments[:2])}: {why.removeprefix('error:').strip()}")
 
 

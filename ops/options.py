@@ -15,6 +15,9 @@ Stack = Annotated[
     typer.Option("--stack", "-s", envvar="HEARTH_STACK", metavar="NAME", help="Stack to work on."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="Wait for another backup, restore or drill of the stack to end.")
+]
 From = Annotated[
     Place, typer.Option("--from", help="Which repository: the first, or the second that has the copies.")
 ]

@@ -12,7 +12,7 @@ from pathlib import Path
 from ops.errors import Failure
 
 # What the stack as a whole keeps beside the directories of its services.
-_COMMON = ("supervisor", "watch", "watchdog", "packages", "bin", "secrets", "deployments")
+_COMMON = ("supervisor", "drill", "watch", "watchdog", "packages", "bin", "secrets", "deployments")
 # ``host`` takes one of these locks before it does anything in a service's directory.
 _MARKS = (".lock", ".secrets.lock")
 # The password of the backups is in the second; they are there to outlive a purge.

@@ -167,7 +167,10 @@ def snapshots(target: Target, place: Place = Place.FIRST) -> list[tuple[Snapshot
 def at_work(target: Target, progress: Progress) -> Iterator[tuple[Path, Callable[[str], Site]]]:
     """The stage, and the sites of services; whatever an earlier run left half-way is undone first."""
     try:
-        with desk.working(target.root) as stage, sites.opened(target) as site_of:
+        with (
+            desk.working(target.root, progress if target.waits else None) as stage,
+            sites.opened(target) as site_of,
+        ):
             for name in sites.interrupted(target):
                 bring_back.recover(site_of(name), progress)
             yield stage, site_of

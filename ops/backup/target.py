@@ -33,6 +33,8 @@ class Target:
     values: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """What its file says, keys without the prefix."""
     lock: Lock | None = None
+    waits: bool = False
+    """Whether to wait for whoever works on its backups, instead of giving up."""
 
     @property
     def covered(self) -> list[ServiceSpec]:
@@ -78,7 +80,7 @@ class Target:
         return urls.credentials(Path(backup.credentials_file(str(self.root), key)))
 
 
-def of(stack: str) -> Target:
+def of(stack: str, *, waits: bool = False) -> Target:
     """The stack of ``Pulumi.<stack>.yaml``. Raises ``Failure`` when it has no backups."""
     from components.errors import ConfigurationError
     from host import declared
@@ -88,11 +90,10 @@ def of(stack: str) -> Target:
         raise Failure(
             f"Pulumi.{stack}.yaml: no hearth:backup; write `hearth:backup: {{}}` and run `pulumi up`"
         )
-    stacks.refuse_swarm(stack, config)
     try:
         plan, lock = stacks.planned(stack), declared.read_lock(stack)
     except ConfigurationError as error:
         raise Failure(f"Pulumi.{stack}.yaml: {error}") from None
     values = stacks.values(stack)
     root = stacks.root(stack, config)
-    return Target(stack, root, plan, config.backup, config.containers, values, lock)
+    return Target(stack, root, plan, config.backup, config.containers, values, lock, waits)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.options import DEFAULT_STACK, Json, Stack
+from ops.options import DEFAULT_STACK, Json, Stack, Wait
 
 if TYPE_CHECKING:
     from ops.backup.target import Target
@@ -18,6 +18,7 @@ def command(
     anew: Annotated[
         bool, typer.Option("--new-repository", help="Begin a new one where the repository is gone for good.")
     ] = False,
+    wait: Wait = False,
     as_json: Json = False,
 ) -> None:
     """Take a backup of every service, read it back, then let go of those that are too old.
@@ -30,7 +31,7 @@ def command(
     from ops.backup import jobs, moment, target
     from ops.errors import Failure
 
-    found = target.of(stack)
+    found = target.of(stack, waits=wait)
     if dry_run:
         rows = _described(found)
         if as_json:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ops.options import DEFAULT_STACK, From, Json, Place, Stack
+from ops.options import DEFAULT_STACK, From, Json, Place, Stack, Wait
 
 
 def command(
@@ -17,6 +17,7 @@ def command(
     ] = None,
     place: From = Place.FIRST,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be restored, and end.")] = False,
+    wait: Wait = False,
     as_json: Json = False,
 ) -> None:
     """Restore a backup into scratch instances beside what runs, compare rows, keys and files, remove them.
@@ -27,7 +28,7 @@ def command(
     from ops import output
     from ops.backup import drill, moment, target
 
-    found = target.of(stack)
+    found = target.of(stack, waits=wait)
     if dry_run:
         names = [spec.name for spec in found.covered if spec.backup and spec.backup.replaces]
         output.progress(f"would restore into scratch instances, compare and remove: {', '.join(names)}")

@@ -7,18 +7,23 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
 import pytest
+import redis
+import yaml
 from support.stacks import plan as planned
 from support.stacks import stack_file
 
 from ops import random_model
-from tests.e2e import probes
+from tests.e2e import kept, probes
 from tests.e2e.homebrew import USER, elsewhere, stock
+from tests.e2e.kept import ops
 from tests.e2e.leaks import leaks
 from tests.e2e.story import eventually, plan, settled, smoke
 from tests.e2e.workbench import Workbench
@@ -28,7 +33,7 @@ REDIS, POSTGRES, OLLAMA, NGINX, GARDENER = 64379, 64432, 64434, 64080, 64760
 PORTS = {"redis": REDIS, "postgres": POSTGRES, "ollama": OLLAMA, "nginx": NGINX, "gardener": GARDENER}
 STACK = "mini"
 # What launchd starts at its times.
-SCHEDULED = ("watchdog", "watch", "backup")
+SCHEDULED = ("watchdog", "watch", "backup", "drill")
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +68,9 @@ def stack(domain: Domain, scratch: Path, bench: Callable[..., Workbench]) -> Wor
         "BREW_PREFIX": str(scratch / "homebrew"),
     }
     made = bench(STACK, config, within=elsewhere(hidden), environment=environment)
+    # What runs by itself is handed where the passphrase is, not the passphrase.
+    (scratch / "passphrase").write_text(made.environment.pop("PULUMI_CONFIG_PASSPHRASE"))
+    made.environment["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(scratch / "passphrase")
     made.up()
     return made
 
@@ -154,6 +162,67 @@ def test_everything_listens_on_loopback_alone(stack: Workbench) -> None:
 
 def test_secrets_are_in_plain_text_nowhere(stack: Workbench, domain: Domain) -> None:
     assert leaks(stack, docker=False, units=[domain.home, Path(domain.env["LAUNCHCTL_STATE"])]) == []
+
+
+def _held(stack: Workbench) -> dict[str, Any]:
+    """What is kept in every service that keeps something."""
+    cache = kept.cache(stack)
+    with kept.database(stack) as connection:
+        rows = connection.execute("SELECT t::text FROM notes t ORDER BY 1").fetchall()
+    said = httpx.get(f"http://127.0.0.1:{GARDENER}/history").json()
+    return {"keys": {key: cache.get(key) for key in sorted(cache.keys())}, "rows": rows, "said": said}
+
+
+def test_everything_comes_back(stack: Workbench) -> None:
+    before = _held(stack)
+    assert all(before.values())
+    ops(stack, "backup")
+    (one,) = kept.listed(stack)
+    assert {"redis", "postgres", "gardener"} <= set(one["services"])
+    kept.cache(stack).flushall()
+    with kept.database(stack) as connection:
+        connection.execute("DROP TABLE notes")
+    httpx.post(f"http://127.0.0.1:{GARDENER}/ask", content=b"And later?", timeout=60).raise_for_status()
+    ops(stack, "restore", "--yes")
+    assert _held(stack) == before
+    kept.no_mess(stack)
+    settled(stack)
+
+
+@pytest.mark.long
+def test_a_backup_is_made_at_its_time(stack: Workbench) -> None:
+    path = stack.directory / f"Pulumi.{STACK}.yaml"
+    file, before = path.read_text(), kept.listed(stack)[-1]["snapshot"]
+    try:
+        document = yaml.safe_load(file)
+        soon = time.localtime(time.time() + 90)
+        document["config"]["hearth:backup"]["schedule"] = time.strftime("%H:%M", soon)
+        path.write_text(yaml.safe_dump(document))
+        stack.up()
+        # An agent that keeps the time looks at the clock every 30 s. Of a day the last one is kept.
+        eventually(lambda: kept.listed(stack)[-1]["snapshot"] != before, 200)
+    finally:
+        path.write_text(file)
+    stack.up()
+
+
+def test_a_drill_passes_and_leaves_no_agent(stack: Workbench, domain: Domain) -> None:
+    agents = _agents(domain)
+    text = ops(stack, "drill", "--json").text
+    drill = json.loads(text[text.index("\n{\n") :])
+    assert {one["service"] for one in drill["services"]} >= {"redis", "postgres", "gardener"}
+    assert _agents(domain) == agents
+    assert not [one.cmdline() for one in _processes(stack) if "drill" in " ".join(one.cmdline())]
+
+
+def test_another_password_counts_and_the_old_one_does_not(stack: Workbench) -> None:
+    old = stack.secret("redis")
+    ops(stack, "rotate", "redis")
+    assert stack.secret("redis") != old
+    assert kept.cache(stack).ping()
+    with pytest.raises(redis.AuthenticationError):
+        redis.Redis(port=REDIS, password=old).ping()
+    settled(stack)
 
 
 def test_a_killed_process_comes_back(stack: Workbench) -> None:

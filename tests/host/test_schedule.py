@@ -28,6 +28,28 @@ def test_the_next_time_is_after_now(now: str, due: str) -> None:
     assert Job("backup", "mine", "02:00").following(after) == datetime.fromisoformat(due)
 
 
+@pytest.mark.parametrize(
+    ("now", "due"),
+    [
+        # A Saturday, and the Sunday after it.
+        ("2026-02-28 23:00", "2026-03-01 04:00"),
+        ("2026-03-01 03:59", "2026-03-01 04:00"),
+        ("2026-03-01 04:00", "2026-03-08 04:00"),
+    ],
+)
+def test_once_a_week_it_is_the_next_such_day(now: str, due: str) -> None:
+    assert Job("drill", "mine", "Sun 04:00").following(datetime.fromisoformat(now)) == datetime.fromisoformat(
+        due
+    )
+
+
+def test_systemd_reads_the_times_as_they_are_meant() -> None:
+    for when, meant in (("02:00", "*-*-* 02:00:00"), ("Sun 04:00", "Sun *-*-* 04:00:00")):
+        asked = ["systemd-analyze", "calendar", Job("backup", "mine", when).calendar]
+        done = subprocess.run(asked, capture_output=True, text=True, check=True)
+        assert f"Normalized form: {meant}" in done.stdout
+
+
 class Enough(Exception):
     """Ends a keeper."""
 

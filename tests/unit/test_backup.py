@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.stacks import RUNTIMES, plan, record, values
@@ -18,11 +20,9 @@ from ops.backup.target import Target
 from ops.errors import Failure
 
 COMMAND = "command:local:Command"
-# Swarm makes containers anew, with other names.
-KEPT = [runtime for runtime in RUNTIMES if runtime != "swarm"]
 
 
-@pytest.mark.parametrize("runtime", KEPT)
+@pytest.mark.parametrize("runtime", RUNTIMES)
 def test_the_program_and_the_password_are_there_before_the_first_backup(runtime: str) -> None:
     found = record(values(runtime, {"redis": {}}, backup={}))
     assert found.named("backup-package", COMMAND).document["programs"] == ["restic"]
@@ -31,7 +31,7 @@ def test_the_program_and_the_password_are_there_before_the_first_backup(runtime:
     assert {"stdin", "stdout"} <= set(password.secret_outputs)
 
 
-@pytest.mark.parametrize("runtime", KEPT)
+@pytest.mark.parametrize("runtime", RUNTIMES)
 def test_the_time_is_kept_by_whoever_runs_the_services(runtime: str) -> None:
     found = record(values(runtime, {"redis": {}}, backup={"schedule": "03:30"})).named(
         "backup-schedule", COMMAND
@@ -47,14 +47,30 @@ def test_without_a_time_nothing_runs_by_itself() -> None:
     assert [one.name for one in found if "schedule" in one.name] == []
 
 
+@pytest.mark.parametrize(
+    ("given", "jobs"),
+    [
+        ({}, {"backup": "02:00", "drill": "Sun 04:00"}),
+        ({"schedule": None}, {}),
+        ({"schedule": None, "drill": "Wed 12:00"}, {"drill": "Wed 12:00"}),
+        ({"drill": None}, {"backup": "02:00"}),
+    ],
+)
+def test_drills_are_made_every_week_where_backups_are_every_day(
+    given: dict[str, Any], jobs: dict[str, str]
+) -> None:
+    found = record(values("supervisord", {"redis": {}}, backup=given))
+    lines = {
+        one.name.removesuffix("-schedule"): one.inputs["create"] for one in found if "-schedule" in one.name
+    }
+    assert lines.keys() == jobs.keys()
+    for job, line in lines.items():
+        assert f"{shlex.quote(jobs[job])} --scope user --job {job}" in line
+
+
 def test_a_time_that_yaml_took_for_a_number_is_one() -> None:
     settings = load_stack_config(values("docker", {}, backup={"schedule": 750})).backup
     assert settings is not None and settings.schedule == "12:30"
-
-
-def test_a_swarm_has_no_backups_and_says_so() -> None:
-    with pytest.raises(ConfigurationError, match="not done under swarm yet"):
-        load_stack_config(values("swarm", {}, backup={}))
 
 
 def test_without_it_nothing_is_made() -> None:
