@@ -9,9 +9,10 @@ from urllib.parse import quote
 
 from components.captures import Capture
 from components.units import format_bytes
-from ops.backup import manifest
+from ops.backup import databases, manifest
 from ops.backup.manifest import Kept, Part
 from ops.backup.sites import Site
+from ops.errors import Failure
 
 Progress = Callable[[str], None]
 
@@ -42,7 +43,14 @@ def service(site: Site, stage: Path, progress: Progress) -> Part:
         finally:
             site.start()
             site.note.unlink()
-        found.append(kept(stage / "files" / path, path))
+        archive = stage / "files" / path
+        try:
+            held = databases.tally(archive, stage)
+        except Failure as error:
+            raise Failure(
+                f"{name}: {error}; bring it back from an older backup: ./hearth restore {name} --snapshot ID"
+            ) from None
+        found.append(kept(archive, path, held=held))
         progress(f"{path}: {format_bytes(found[-1].size)}")
     return Part(site.spec.type, tuple(found), round(time.monotonic() - began, 2))
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from ops.backup import bring_back, own, reading, record, runs, scratch, sites
+from ops.backup import bring_back, databases, own, reading, record, runs, scratch, sites
 from ops.backup.capture import Progress
 from ops.backup.jobs import at_work, verified
+from ops.backup.manifest import Part
 from ops.backup.places import Place
 from ops.backup.repository import Snapshot
+from ops.backup.sites import Site
 from ops.backup.target import Target
 from ops.errors import Failure
 
@@ -50,7 +53,28 @@ def run(
             for service in whole:
                 part, began = stored.services[service], time.monotonic()
                 bring_back.service(site_of(service), part, stage, progress)
+                _require_tables(site_of(service), part, stage, progress)
                 facts = sum(len(kept.tally) for kept in part.files)
                 proofs.append(Proof(service, part.size, round(time.monotonic() - began, 2), facts))
         record.drilled(target.root, {proof.service: proof.seconds for proof in proofs})
         return snapshot, proofs, [spec.name for spec in covered if spec.name not in whole]
+
+
+def _require_tables(site: Site, part: Part, stage: Path, progress: Progress) -> None:
+    """Raise ``Failure`` where the service, once it has run on them, left SQLite files damaged or empty."""
+    held = [line for kept in part.files if not kept.capture for line in kept.tally]
+    if not held:
+        return
+    progress(f"{site.spec.name}: looking into what it made of its SQLite files")
+    again = stage / "again"
+    site.stop()
+    site.read_data(again)
+    gone = databases.lost(held, databases.tally(again, stage))
+    again.unlink()
+    if gone:
+        raise Failure(
+            f"{site.spec.name}: does not keep what was stored: no rows are in {', '.join(gone[:3])}"
+        )
+    # Others may need it.
+    site.start()
+    site.note.unlink()
