@@ -13,6 +13,7 @@ from components.captures import Capture
 from components.context import Context, Endpoint
 from components.models import GIB, MIB, Footprint, Load, declared, footprint
 from components.neighbours import Client, Database, Requests, Route
+from components.rendering import render
 from components.settings import ServiceSettings, Strict
 from components.signals import Panel, Probe
 from components.spec import (
@@ -40,19 +41,28 @@ PACKAGE = Package(
 )
 # The server itself, without any model.
 _SERVER = 128 * MIB
-# Names and digests. The weights come from the hub again: they are large, and the same for everybody.
-MODELS = Capture(
-    name="models",
-    save=("sh", "-c", "ollama list | awk 'NR > 1 { print $1, $2 }' | sort"),
-    tally=("cat",),
-    load=(
-        "sh",
-        "-c",
-        "missing=0; while read -r name digest; do "
-        'ollama show "$name" >/dev/null 2>&1 </dev/null || ollama pull "$name" </dev/null || missing=1; '
-        "done; exit $missing",
+
+
+def _script(name: str) -> tuple[str, ...]:
+    return ("sh", "-c", render(f"ollama/{name}.sh.j2"))
+
+
+CAPTURES = (
+    # All but the weights, which are large, and the same for everybody: they come from the hub again.
+    Capture(
+        name="parts.tar",
+        save=_script("save_parts"),
+        tally=("tar", "-tf", "-"),
+        load=_script("load_parts"),
     ),
-    optional=True,
+    # Names and digests.
+    Capture(
+        name="models",
+        save=("sh", "-c", "ollama list | awk 'NR > 1 { print $1, $2 }' | sort"),
+        tally=("cat",),
+        load=_script("load_models"),
+        optional=True,
+    ),
 )
 # Pulls the model only where it is missing, so that a hub out of reach does not matter later.
 _PULL = 'ollama show "$1" >/dev/null 2>&1 || ollama pull "$1"'
@@ -228,7 +238,7 @@ def spec(settings: Settings, context: Context) -> ServiceSpec:
         networks=("backend", "egress"),
         ports=(Port(name="http", number=settings.port, publish=settings.publish),),
         volumes=(Volume(name="data", path=context.places.data),),
-        backup=BackupPolicy(captures=(MODELS,), replaces=False),
+        backup=BackupPolicy(captures=CAPTURES, replaces=False),
         fetches=sum(model.footprint.weights for model in settings.models if model.footprint),
         tasks=_tasks(settings),
         notes=(

@@ -80,7 +80,7 @@ class Target:
         return urls.credentials(Path(backup.credentials_file(str(self.root), key)))
 
 
-def of(stack: str, *, waits: bool = False) -> Target:
+def of(stack: str) -> Target:
     """The stack of ``Pulumi.<stack>.yaml``. Raises ``Failure`` when it has no backups."""
     from components.errors import ConfigurationError
     from host import declared
@@ -96,4 +96,4 @@ def of(stack: str, *, waits: bool = False) -> Target:
         raise Failure(f"Pulumi.{stack}.yaml: {error}") from None
     values = stacks.values(stack)
     root = stacks.root(stack, config)
-    return Target(stack, root, plan, config.backup, config.containers, values, lock, waits)
+    return Target(stack, root, plan, config.backup, config.containers, values, lock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,7 +32,7 @@ def command(
     from ops.backup import jobs, moment, target
     from ops.errors import Failure
 
-    found = target.of(stack, waits=wait)
+    found = replace(target.of(stack), waits=wait)
     if dry_run:
         rows = _described(found)
         if as_json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated
 
 import typer
@@ -28,7 +28,7 @@ def command(
     from ops import output
     from ops.backup import drill, moment, target
 
-    found = target.of(stack, waits=wait)
+    found = replace(target.of(stack), waits=wait)
     if dry_run:
         names = [spec.name for spec in found.covered if spec.backup and spec.backup.replaces]
         output.progress(f"would restore into scratch instances, compare and remove: {', '.join(names)}")
