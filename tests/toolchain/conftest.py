@@ -18,7 +18,8 @@ import pytest
 from tests.toolchain.stacks import REPOSITORY, Stack
 from toolchain import build, cli, locking, places, plugins
 
-IMAGE = "tc-test:latest"
+# Of each worker its own: one that is imported again is another image, which a refresh of others would see.
+IMAGE = f"tc-test:{os.environ.get('PYTEST_XDIST_WORKER', 'latest')}"
 SETTINGS = "name: tc-test\nruntime: {name: python}\n"
 # Set by whoever runs the tests; none of it may reach the stacks under test.
 FOREIGN = ("PULUMI_", "HEARTH_BACKEND", "HEARTH_TOOLCHAIN")
