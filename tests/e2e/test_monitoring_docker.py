@@ -31,7 +31,7 @@ WATCHED: dict[str, Any] = {
 }
 WATCHING: dict[str, Any] = {
     # Quick to notice, so that the tests are.
-    "prometheus": {"memory": "256MiB", "interval": "1s", "patience": "2s"},
+    "prometheus": {"memory": "256MiB", "interval": "3s", "patience": "3s"},
     "alertmanager": {"group-wait": "0s"},
     "node-exporter": {},
     "redis-exporter": {},
