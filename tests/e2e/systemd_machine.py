@@ -30,7 +30,10 @@ set -eu
 uid=$1 home=$2; shift 2
 mount --make-rprivate /
 # A copy of a container's mount would keep it from being mounted again out there.
-awk '$3 == "overlay" && $2 != "/" { print $2 }' /proc/mounts | while read -r place; do umount -l "$place"; done
+awk '$3 == "overlay" && $2 != "/" { print $2 }' /proc/mounts | while read -r place; do
+    # A container that has ended meanwhile has taken its own along.
+    umount -l "$place" || ! grep -qF " $place overlay " /proc/mounts
+done
 mount -t proc proc /proc
 mount --bind /proc/sys /proc/sys
 mount -o remount,bind,ro /proc/sys
