@@ -23,6 +23,13 @@ from tests.e2e.workbench import Finished, Workbench
 
 ROWS, KEYS = 20_000, 2_000
 Contents = dict[str, Any]
+SILENCE = {
+    "matchers": [{"name": "alertname", "value": "Any", "isRegex": False, "isEqual": True}],
+    "startsAt": "2026-01-01T00:00:00Z",
+    "endsAt": "2099-01-01T00:00:00Z",
+    "createdBy": "test",
+    "comment": "kept",
+}
 
 
 def config(port: int, **more: Any) -> dict[str, Any]:
@@ -75,15 +82,8 @@ def fill(stack: Workbench, vector: str = "vector(3)") -> None:
         connection.execute("INSERT INTO \"odd name; --\" VALUES ('\\x00ff'), (NULL)")
         connection.execute("CREATE VIEW short AS SELECT id FROM things WHERE id < 10")
         connection.execute("SELECT lo_from_bytea(0, 'a large object')")
-    silence = {
-        "matchers": [{"name": "alertname", "value": "Any", "isRegex": False, "isEqual": True}],
-        "startsAt": "2026-01-01T00:00:00Z",
-        "endsAt": "2099-01-01T00:00:00Z",
-        "createdBy": "test",
-        "comment": "kept",
-    }
     httpx.post(
-        f"http://127.0.0.1:{_port(stack, 'alertmanager')}/api/v2/silences", json=silence
+        f"http://127.0.0.1:{_port(stack, 'alertmanager')}/api/v2/silences", json=SILENCE
     ).raise_for_status()
 
 

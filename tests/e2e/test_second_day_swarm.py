@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +13,7 @@ from support.swarm import one_node
 
 from host.containers import swarm
 from tests.e2e import kept, writers
+from tests.e2e.broken_image import broken_image
 from tests.e2e.image import POSTGRES
 from tests.e2e.kept import ops
 from tests.e2e.leaks import leaks
@@ -39,13 +38,6 @@ CREATE TABLE things (id serial PRIMARY KEY, what text, v vector(3));
 INSERT INTO things (what, v) SELECT md5(i::text) || E'\\t\\\\ line\\n', ARRAY[i, i / 2.0, 1]::vector(3)
     FROM generate_series(1, {ROWS}) i;
 """
-SILENCE = {
-    "matchers": [{"name": "alertname", "value": "Any", "isRegex": False, "isEqual": True}],
-    "startsAt": "2026-01-01T00:00:00Z",
-    "endsAt": "2099-01-01T00:00:00Z",
-    "createdBy": "test",
-    "comment": "kept",
-}
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +59,7 @@ def stack(client: docker.DockerClient, bench: Callable[..., Workbench]) -> Workb
     for number in range(KEYS):
         cache(made, "set", f"text:{number}", f"value {number}")
     silences = "http://127.0.0.1:9093/api/v2/silences"
-    words = ["curl", "-sSf", "-H", "Content-Type: application/json", "-d", json.dumps(SILENCE), silences]
+    words = ["curl", "-sSf", "-H", "Content-Type: application/json", "-d", json.dumps(kept.SILENCE), silences]
     said(container("alertmanager"), *words)
     assert "complete" in ops(made, "backup").text
     return made
@@ -195,21 +187,10 @@ def test_another_value_of_a_secret_counts_and_the_old_one_does_not(
 
 
 @pytest.fixture(scope="module")
-def broken(containers: str, client: docker.DockerClient) -> Iterator[str]:
+def broken(containers: str) -> Iterator[str]:
     """A newer image, whose Redis does not start."""
-    maker = client.containers.create(containers, ["true"])
-    script = b"#!/bin/sh\necho 'this version does not start' >&2\nexit 1\n"
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        header = tarfile.TarInfo("redis-server")
-        header.size, header.mode = len(script), 0o755
-        archive.addfile(header, io.BytesIO(script))
-    maker.put_archive("/usr/local/sbin", packed.getvalue())
-    name, _, tag = BROKEN.partition(":")
-    maker.commit(name, tag)
-    maker.remove()
-    yield BROKEN
-    client.images.remove(BROKEN, force=True)
+    with broken_image(containers, BROKEN) as made:
+        yield made
 
 
 @pytest.mark.long

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import docker
 import pytest
 import redis
 from docker.models.containers import Container
 
 from tests.e2e import kept, writers
 from tests.e2e.beside import Beside
+from tests.e2e.broken_image import broken_image
 from tests.e2e.kept import ops
 from tests.e2e.workbench import Workbench
 
@@ -25,20 +23,8 @@ BROKEN = "hearth-test/broken:9"
 @pytest.fixture(scope="module")
 def broken(containers: str) -> Iterator[str]:
     """A newer image, whose Redis does not start."""
-    client = docker.from_env()
-    maker = client.containers.create(containers, ["true"])
-    script = b"#!/bin/sh\necho 'this version does not start' >&2\nexit 1\n"
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        header = tarfile.TarInfo("redis-server")
-        header.size, header.mode = len(script), 0o755
-        archive.addfile(header, io.BytesIO(script))
-    maker.put_archive("/usr/local/sbin", packed.getvalue())
-    name, _, tag = BROKEN.partition(":")
-    maker.commit(name, tag)
-    maker.remove()
-    yield BROKEN
-    client.images.remove(BROKEN, force=True)
+    with broken_image(containers, BROKEN) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
