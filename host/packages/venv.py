@@ -47,7 +47,9 @@ def provide(request: Request) -> dict[str, Path]:
         with unpacked.building(target) as directory:
             # Its scripts find their interpreter from where they lie: it is moved when it is whole.
             _uv("venv", "--relocatable", "--allow-existing", "--python", python, str(directory))
-            _uv("pip", "install", "--python", str(directory / "bin" / "python"), *request.venv, *pins)
+            # Compiled now: the service's account writes nothing here, so each start would do it anew.
+            pip = ("pip", "install", "--compile-bytecode", "--python", str(directory / "bin" / "python"))
+            _uv(*pip, *request.venv, *pins)
             files.write(directory / "bin" / PYTHON, _PYTHON, mode=0o755)
             for name, source in request.scripts.items():
                 _script(directory, name, source)

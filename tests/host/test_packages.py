@@ -120,6 +120,8 @@ def test_a_python_package_gets_an_environment_of_its_own_that_any_account_can_ru
         check=False,
     )
     assert "moo" in done.stdout, done.stderr
+    # That account could not keep what it compiles.
+    assert list(root.glob("packages/*/lib/python*/site-packages/cowsay/__pycache__/main.*.pyc"))
 
 
 def test_a_python_package_that_nobody_has_is_refused_whole(machine: Machine, root: Path) -> None:
