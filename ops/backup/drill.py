@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from ops.backup import bring_back, databases, own, reading, record, runs, scratch, sites
 from ops.backup.capture import Progress
 from ops.backup.jobs import at_work, verified
-from ops.backup.manifest import Part
+from ops.backup.manifest import Manifest, Part
 from ops.backup.places import Place
 from ops.backup.repository import Snapshot
+from ops.backup.rounds import rounds
 from ops.backup.sites import Site
 from ops.backup.target import Target
 from ops.errors import Failure
@@ -46,18 +49,30 @@ def run(
             raise Failure(f"backup {snapshot.short}: has no service of this stack that can be drilled")
         reading.fetch(found.repository, snapshot, stored, stage / "files", [own.DIRECTORY, *whole])
         proofs = []
-        with (
-            scratch.deployed(target, whole, stage / "files", progress) as made,
-            sites.opened(made) as site_of,
-        ):
-            for service in whole:
-                part, began = stored.services[service], time.monotonic()
-                bring_back.service(site_of(service), part, stage, progress)
-                _require_tables(site_of(service), part, stage, progress)
-                facts = sum(len(kept.tally) for kept in part.files)
-                proofs.append(Proof(service, part.size, round(time.monotonic() - began, 2), facts))
+        together = rounds(target, whole, psutil.virtual_memory().available)
+        if len(together) > 1:
+            progress(f"in {len(together)} rounds: there is not the memory for all services at once")
+        for services in together:
+            proofs += _restored(target, services, stored, stage, progress)
         record.drilled(target.root, {proof.service: proof.seconds for proof in proofs})
         return snapshot, proofs, [spec.name for spec in covered if spec.name not in whole]
+
+
+def _restored(
+    target: Target, services: Sequence[str], stored: Manifest, stage: Path, progress: Progress
+) -> list[Proof]:
+    proofs = []
+    with (
+        scratch.deployed(target, services, stage / "files", progress) as made,
+        sites.opened(made) as site_of,
+    ):
+        for service in services:
+            part, began = stored.services[service], time.monotonic()
+            bring_back.service(site_of(service), part, stage, progress)
+            _require_tables(site_of(service), part, stage, progress)
+            facts = sum(len(kept.tally) for kept in part.files)
+            proofs.append(Proof(service, part.size, round(time.monotonic() - began, 2), facts))
+    return proofs
 
 
 def _require_tables(site: Site, part: Part, stage: Path, progress: Progress) -> None:

@@ -37,7 +37,7 @@ _PORT = "port"
 def deployed(target: Target, services: Sequence[str], fetched: Path, progress: Progress) -> Iterator[Target]:
     """The services with what they need, empty, with the secrets of the backup; removed after the block.
 
-    It takes as much memory again as the limits of these services say.
+    It may take as much memory again as the limits of these services allow.
     """
     home = target.root / DIRECTORY / "drill"
     name = f"{target.stack}-drill"
@@ -79,7 +79,7 @@ def reduced(target: Target, services: Sequence[str], data: Path) -> dict[str, An
     """
     values = target.values
     settings = load_stack_config(values).services
-    wanted = _with_needs(target, services)
+    wanted = with_needs(target, services)
     chosen = {}
     for name in wanted:
         archives = _archives(settings[name])
@@ -90,7 +90,8 @@ def reduced(target: Target, services: Sequence[str], data: Path) -> dict[str, An
     return {**kept, "data": str(data), "images": images, "services": chosen}
 
 
-def _with_needs(target: Target, services: Sequence[str]) -> list[str]:
+def with_needs(target: Target, services: Sequence[str]) -> list[str]:
+    """The services of the stack's file that must run for these to run."""
     needed = list(services)
     for name in needed:
         needed += [other for other in target.plan.service(name).needs if other not in needed]

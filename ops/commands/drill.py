@@ -22,7 +22,7 @@ def command(
 ) -> None:
     """Restore a backup into scratch instances beside what runs, compare rows, keys and files, remove them.
 
-    For as long as it takes, these services need as much memory again.
+    These services need as much memory again for that: at once, or in rounds where less is free.
     """
     from components.units import format_bytes
     from ops import output

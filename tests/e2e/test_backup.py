@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,6 +93,27 @@ def test_a_drill_restores_beside_what_runs_and_leaves_nothing(stack: Workbench, 
     kept.no_mess(stack)
     metrics = (stack.root / "backup" / "metrics" / "backup.prom").read_text()
     assert 'hearth_drill_last_success_timestamp_seconds{service="postgres"} 1' in metrics
+
+
+@pytest.mark.long
+def test_where_memory_is_short_it_restores_in_rounds(
+    stack: Workbench, before: Contents, tmp_path: Path
+) -> None:
+    # A machine that has 300 MiB free: not enough for PostgreSQL and any other.
+    figures = tmp_path / "meminfo"
+    figures.write_text(
+        re.sub("(?m)^MemAvailable:.*", "MemAvailable: 307200 kB", Path("/proc/meminfo").read_text())
+    )
+    short = f'mount --bind {figures} /proc/meminfo && exec "$@"'
+    drill = (".venv/bin/python", "-m", "ops", "drill", "--stack", stack.stack)
+    done = stack.run("unshare", "--mount", "sh", "-c", short, "sh", *drill)
+    assert "in 3 rounds: there is not the memory" in done.text and "everything came back" in done.text
+    assert _scratch(stack) == [] and kept.contents(stack) == before
+    figures.write_text(figures.read_text().replace("307200", "102400"))
+    refused = stack.run("unshare", "--mount", "sh", "-c", short, "sh", *drill, check=False)
+    assert refused.status == 1
+    assert "a drill may take 128MiB for it beside what runs, and 100MiB of memory are free" in refused.text
+    assert _scratch(stack) == []
 
 
 def test_after_a_purge_one_service_after_the_other(stack: Workbench, before: Contents) -> None:
