@@ -20,13 +20,13 @@ def opened(root: Path, repository: Repository, *, anew: bool = False) -> Reposit
 
     Raises ``Failure`` where one had backups and is gone: a disk that is not mounted is no new place.
     """
-    count = len(_read(root).get(repository.location, []))
-    if count and not anew and not repository.exists():
+    there = _read(root).get(repository.location, [])
+    if there and not anew and not repository.exists():
         raise Failure(
-            f"{repository.location}: the repository is gone, and {count} backups were in it; mount its disk, "
-            "or have a new one begun with ./hearth backup --new-repository"
+            f"{repository.location}: the repository is gone, and {len(there)} backups were in it; mount its "
+            "disk, or have a new one begun with ./hearth backup --new-repository"
         )
-    repository.open()
+    repository.open(there)
     return repository
 
 

@@ -13,7 +13,7 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,8 +88,11 @@ class Repository:
     def _complete(self) -> str:
         return COPIED if self.first else COMPLETE
 
-    def open(self) -> None:
-        """Make it where there is none, and clear what a killed run left. Raises ``Failure``."""
+    def open(self, known: Collection[str] = ()) -> None:
+        """Make it where there is none, and clear what a killed run left. Raises ``Failure``.
+
+        ``known`` are ids of complete backups: a directory that holds just these has nothing else to clear.
+        """
         for path in (self.program, self.password):
             if not path.exists():
                 raise Failure(f"{path}: missing; `pulumi up --stack {self.stack}` puts it there")
@@ -103,6 +106,8 @@ class Repository:
         for path in self.path.rglob("*") if self.path else ():
             if _PARTIAL.fullmatch(path.name):
                 path.unlink()
+        if self.path and {path.name for path in (self.path / "snapshots").iterdir()} == set(known):
+            return
         left = [found.id for found in self._snapshots() if self._pending in found.tags]
         if left:
             # They count for nothing, also where a server lets nothing be removed.
