@@ -2,20 +2,23 @@
 
 A module ``redis.py`` holds ``Settings`` (the keys of ``hearth:services``), ``spec(settings,
 context)`` and, where the service asks something of its neighbours, ``requests(settings)``. Where it
-has clients, ``client(settings, name, endpoint, database)`` says how they reach it under its ``name``.
+has clients, ``client(settings, name, endpoint, database)`` says how they reach it under its ``name``. Where
+it is there to find things, ``found(ask)`` asks it, by HTTP on its first port, for some of what it holds: a
+line for each; it raises ``ValueError`` for one that is not found.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from components.context import Context, Endpoint
 from components.neighbours import Client, Requests
+from components.questions import Ask
 from components.settings import ServiceSettings
 from components.spec import ServiceSpec
 
@@ -30,6 +33,7 @@ class Entry:
     spec: Callable[[Any, Context], ServiceSpec]
     requests: Callable[[Any], Requests]
     client: Callable[[Any, str, Endpoint, str | None], Client] | None
+    found: Callable[[Ask], Iterator[str]] | None
 
     @property
     def class_name(self) -> str:
@@ -51,6 +55,7 @@ def entries() -> dict[str, Entry]:
             spec=module.spec,
             requests=getattr(module, "requests", lambda settings: Requests()),
             client=getattr(module, "client", None),
+            found=getattr(module, "found", None),
         )
     return found
 

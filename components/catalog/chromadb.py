@@ -5,13 +5,15 @@ Configuration: https://docs.trychroma.com/reference/server-env-vars
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any
+from urllib.parse import quote
 
 from pydantic import Field
 
 from components.context import Context, Endpoint
 from components.neighbours import Client, Database, Requests
-from components.questions import answers
+from components.questions import Ask, answers
 from components.rendering import render
 from components.settings import ServiceSettings
 from components.signals import Probe
@@ -35,6 +37,11 @@ VERSION = "1.5.9"
 IMAGE = Image(repository="chromadb/chroma", tag=VERSION)
 PACKAGE = Package(programs=("chroma",), venv=(f"chromadb=={VERSION}",))
 _ALIVE = "/api/v2/heartbeat"
+_DATABASES = "/api/v2/tenants/default_tenant/databases"
+# How many vectors of a collection are looked for.
+_SOME = 3
+# Of single precision, and of a vector's distance to itself.
+_NOTHING = 1e-3
 
 
 class Settings(ServiceSettings):
@@ -53,6 +60,29 @@ def client(settings: Settings, name: str, endpoint: Endpoint, database: Database
 def requests(settings: Settings) -> Requests:
     """Where it can be asked whether it is well; it has no metrics of its own."""
     return Requests(probes=(Probe(path=_ALIVE),))
+
+
+def found(ask: Ask) -> Iterator[str]:
+    """Of every collection some vectors, which must be nearest to themselves.
+
+    https://docs.trychroma.com/docs/querying-collections/query-and-get
+    """
+    for database in ask(_DATABASES, None):
+        collections = f"{_DATABASES}/{quote(database['name'], safe='')}/collections"
+        for collection in ask(collections, None):
+            held = ask(f"{collections}/{collection['id']}/get", {"limit": _SOME, "include": ["embeddings"]})
+            for vector in held["embeddings"] or ():
+                question = {"query_embeddings": [vector], "n_results": 1, "include": ["distances"]}
+                answer = ask(f"{collections}/{collection['id']}/query", question)
+                _require_near(collection, answer["distances"][0])
+            yield f"finds {len(held['ids'])} vectors in the collection {collection['name']}"
+
+
+def _require_near(collection: Mapping[str, Any], distances: Sequence[float]) -> None:
+    space = (collection["configuration_json"]["hnsw"] or {}).get("space")
+    # By the inner product others may be nearer than the vector itself.
+    if not distances or (space != "ip" and distances[0] > _NOTHING):
+        raise ValueError(f"does not find a vector of the collection {collection['name']}")
 
 
 def spec(settings: Settings, context: Context) -> ServiceSpec:

@@ -35,11 +35,14 @@ def with_digests(found: Identity) -> Identity:
     """With the hashes that Debian's index has of its packages; as it is for any other source."""
     if found.source != "apt":
         return found
-    digests = {}
-    for name, version in found.versions.items():
-        for line in identity.said("apt-cache", "show", "--no-all-versions", f"{name}={version}").splitlines():
-            if line.startswith("SHA256: "):
-                digests[name] = f"sha256:{line.removeprefix('SHA256: ').strip()}"
+    wanted = (f"{name}={version}" for name, version in found.versions.items())
+    digests, name = {}, ""
+    for line in identity.said("apt-cache", "show", "--no-all-versions", *wanted).splitlines():
+        key, _, value = line.partition(": ")
+        if key == "Package":
+            name = value
+        elif key == "SHA256":
+            digests[name] = f"sha256:{value.strip()}"
     return Identity(found.source, found.versions, digests)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from components.captures import Capture
 from host.errors import HostError
-from ops.backup import capture, manifest
+from ops.backup import capture, manifest, search
 from ops.backup.capture import Progress
 from ops.backup.manifest import Kept, Part
 from ops.backup.sites import Site
@@ -40,6 +40,7 @@ def service(site: Site, part: Part, stage: Path, progress: Progress) -> list[str
             raise Failure(
                 f"{name}: differs from the backup ({'; '.join(found[:3])}); did something write to it?"
             )
+        search.require(site, stage, progress)
     except BaseException as error:
         progress(f"{name}: putting back what was there")
         _roll_back(site, error)

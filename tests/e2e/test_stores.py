@@ -23,6 +23,7 @@ import pytest
 
 from tests import standins
 from tests.e2e import probes
+from tests.e2e.kept import ops
 from tests.e2e.leaks import leaks
 from tests.e2e.processes import processes
 from tests.e2e.story import eventually, plan, settled
@@ -40,6 +41,7 @@ CONFIG: dict[str, Any] = {
         "mongodb": {"port": MONGODB},
         "neo4j": {"port": NEO4J, "memory": "768MiB"},
     },
+    "backup": {"schedule": None},
 }
 COLLECTIONS = (
     f"http://127.0.0.1:{CHROMADB}/api/v2/tenants/default_tenant/databases/default_database/collections"
@@ -214,6 +216,36 @@ def test_the_graph_takes_what_its_limit_leaves(stack: Workbench) -> None:
         "server.memory.heap.max_size": "230.00MiB",
         "server.memory.pagecache.size": "154.00MiB",
     }
+
+
+# Backups ------------------------------------------------------------------------------------------
+
+
+def answers(stack: Workbench) -> list[object]:
+    """What each of the stores is asked here."""
+    rows = probes.nearest(POSTGRES, stack.secret("postgres-app"))
+    return [nearest(), totals(), friends(stack.secret("neo4j")), rows]
+
+
+def test_each_store_answers_as_before_from_a_backup(stack: Workbench) -> None:
+    before = answers(stack)
+    ops(stack, "backup")
+    httpx.delete(f"{COLLECTIONS}/notes").raise_for_status()
+    with pymongo.MongoClient("127.0.0.1", MONGODB) as server:
+        server.drop_database("app")
+    cypher("MATCH (n) DETACH DELETE n", stack.secret("neo4j"))
+    assert totals() == [] and friends(stack.secret("neo4j")) == []
+    text = ops(stack, "restore", "--all", "--yes").text
+    assert "chromadb: finds 3 vectors in the collection notes" in text
+    assert answers(stack) == before
+    settled(stack)
+
+
+@pytest.mark.long
+def test_a_drill_asks_for_vectors(stack: Workbench) -> None:
+    text = ops(stack, "drill").text
+    assert "chromadb: finds 3 vectors in the collection notes" in text
+    assert "everything came back" in text
 
 
 # All of them --------------------------------------------------------------------------------------

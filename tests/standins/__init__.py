@@ -26,7 +26,7 @@ _NEO4J = """#!/bin/sh
 # Stands in for Neo4j's launcher.
 [ "$1" = --version ] && echo 5.26.0 && exit
 heap=$(sed -n 's/^server.memory.heap.max_size=//p' "$NEO4J_CONF/neo4j.conf")
-exec java -Xmx"$heap" -XX:+UseSerialGC -cp '{home}:{home}/lib/*' Neo4jStandIn "$@"
+exec java -Xmx"$heap" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp '{home}:{home}/lib/*' Neo4jStandIn "$@"
 """
 _NEO4J_ADMIN = """#!/bin/sh
 # Stands in for Neo4j's launcher; the administration is its own.
