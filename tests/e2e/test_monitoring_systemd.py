@@ -14,6 +14,8 @@ from tests.e2e.stack_files import Watched
 from tests.e2e.story import eventually, settled
 from tests.e2e.systemd_machine import SystemdMachine, systemd_machine
 
+# Under supervisord and Docker it is watched in every run.
+pytestmark = pytest.mark.long
 STACK = "watched-units"
 POSTGRES, PROMETHEUS, ALERTMANAGER = 61632, 61690, 61693
 CONFIG: dict[str, Any] = {

@@ -190,7 +190,13 @@ def test_logs_are_the_journal_s(stack: Inside, tmp_path: Path) -> None:
     assert named >= {"postgres", "redis"}
 
 
-@pytest.mark.parametrize(("name", "file"), [("postgres-shop", "DATABASE_URL"), ("redis", "REDIS_URL")])
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        pytest.param("postgres-shop", "DATABASE_URL", marks=pytest.mark.long),
+        ("redis", "REDIS_URL"),
+    ],
+)
 def test_another_password_fails_no_request_and_the_old_one_is_dead(
     stack: Inside, name: str, file: str
 ) -> None:
