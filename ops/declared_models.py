@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ops import stacks
-from ops.errors import Failure
+from ops.errors import Undeclared
 from ops.ollama import Ollama, full_name
 
 if TYPE_CHECKING:
@@ -32,12 +32,14 @@ class Declared:
 
 
 def declared(config: StackConfig, http: httpx.Client) -> Declared:
-    """The stack's Ollama. Raises ``Failure`` when it has none, or none that is reached from outside."""
+    """The stack's Ollama. Raises ``Undeclared`` when it has none."""
     from components.catalog import entries
 
     names = stacks.of_type(config, "ollama")
     if not names:
-        raise Failure("this stack has no language models; add ollama to hearth:services and run `pulumi up`")
+        raise Undeclared(
+            "this stack has no language models; add ollama to hearth:services and run `pulumi up`"
+        )
     settings = config.services[names[0]]
     route = entries()["ollama"].requests(settings).routes[0]
     models = tuple(model.name for model in settings.models)

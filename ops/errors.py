@@ -9,6 +9,10 @@ class Failure(Exception):
     status = 1
 
 
+class Undeclared(Failure):
+    """The stack's file asks for nothing that a command could turn to."""
+
+
 class NotDeployed(Failure):
     """A service of the stack's file of which nothing is on this machine."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ops import stacks
-from ops.errors import Failure
+from ops.errors import Failure, Undeclared
 
 if TYPE_CHECKING:
     import httpx
@@ -20,18 +20,18 @@ _ANSWER_SECONDS, _CONNECT_SECONDS = 600, 5
 
 
 def service(config: StackConfig) -> str:
-    """Name of the front door. Raises ``Failure`` when the stack has none."""
+    """Name of the front door. Raises ``Undeclared`` when the stack has none."""
     doors = stacks.of_type(config, "nginx")
     if not doors:
-        raise Failure("this stack has no front door; add nginx to hearth:services and run `pulumi up`")
+        raise Undeclared("this stack has no front door; add nginx to hearth:services and run `pulumi up`")
     return doors[0]
 
 
 def url(config: StackConfig, urls: Mapping[str, str]) -> str:
-    """Its address as seen from this host, without a slash at the end."""
+    """Its address as seen from this host, without a slash at the end. Raises ``Undeclared`` where none is."""
     name = service(config)
     if name not in urls:
-        raise Failure(f"{name} is not published; set its publish: true and run `pulumi up`")
+        raise Undeclared(f"{name} is not published; set its publish: true and run `pulumi up`")
     scheme = "https" if getattr(config.services[name], "tls", None) else "http"
     return f"{scheme}://{reached(urls[name])}"
 

@@ -122,6 +122,27 @@ class TestSmoke:
         assert result.status == 1
         assert result.err.startswith("hearth: the front door http://127.0.0.1:1 does not answer")
 
+    @pytest.mark.parametrize(
+        ("services", "missing"),
+        [({"redis": {}}, "has no front door"), ({"redis": {}, "nginx": {}}, "has no language models")],
+    )
+    def test_where_no_model_can_be_asked_addresses_are_shown(self, deployed, door, hearth, services, missing):
+        deployed.stack(services)
+        result = hearth("smoke")
+        assert result.status == 0, result.err
+        assert f"no model was asked: this stack {missing}" in result.err
+        assert "closed: only its neighbours reach it" in result.out and "./hearth drift" in result.out
+        assert json.loads(hearth("smoke", "--json").out)["answer"] is None
+        # Who says what to ask wants an answer.
+        refused = hearth("smoke", "--prompt", "Hello?")
+        assert refused.status == 1 and refused.err.startswith(f"hearth: this stack {missing}")
+
+    def test_a_closed_port_is_a_failure_where_no_model_can_be_asked(self, deployed, hearth):
+        deployed.stack({"redis": {}})
+        deployed.outputs({"redis": "127.0.0.1:1"}, ["redis"])
+        result = hearth("smoke")
+        assert result.status == 1 and "redis: open, and nothing accepts" in result.err
+
 
 @pytest.mark.usefixtures("deployed")
 class TestModels:
