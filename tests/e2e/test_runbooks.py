@@ -16,6 +16,7 @@ from tests.e2e.newcomer import Newcomer
 from tests.e2e.story import eventually
 
 STACK, PORT = "followed", 61340
+MIB = 1024**2
 # A machine of its own, which is not this one's: tests/e2e/test_recovery.py.
 ELSEWHERE = {"dead-disk", "README"}
 FOLLOWED: set[str] = set()
@@ -67,6 +68,17 @@ def follow(
     assert not at, f"{page}: no command has {at}"
     FOLLOWED.add(page)
     return said
+
+
+def test_a_deployment(stack: Newcomer) -> None:
+    changed = kept.config(PORT, data=str(stack.root), backup={"repository": str(stack.root.parent / "kept")})
+    changed["services"]["redis"]["memory"] = "96MiB"
+    before = kept.contents(stack)
+    said = follow(stack, "deployment", at="make preview", then=lambda: stack.configure(changed))
+    assert "everything came back" in said and "no model was asked" in said
+    assert 48 * MIB < int(kept.cache(stack).config_get("maxmemory")["maxmemory"]) < 96 * MIB
+    assert kept.contents(stack) == before
+    stack.assert_nothing_to_do()
 
 
 def test_a_backup_failed(stack: Newcomer) -> None:

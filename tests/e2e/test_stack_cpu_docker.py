@@ -6,6 +6,11 @@ What has no program in it (models, stores of documents, what watches) runs in ``
 
 from __future__ import annotations
 
+import os
+import statistics
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -84,6 +89,26 @@ def test_only_the_front_door_has_a_port_on_the_host(stack: Workbench) -> None:
     open_ports = {name: container(name).attrs["HostConfig"]["PortBindings"] or {} for name in PARTS}
     assert [name for name, ports in open_ports.items() if ports] == ["nginx"]
     assert {one["HostIp"] for found in open_ports["nginx"].values() for one in found} == {"127.0.0.1"}
+
+
+def test_the_api_answers_while_every_processor_is_busy(stack: Workbench) -> None:
+    # As stress-ng would: twice as many as there are processors, and the workers as far as their limits let them.
+    spin = ["timeout", "60", sys.executable, "-c", "while True: pass"]
+    for worker in ("worker-high", "worker-low", "worker-slow"):
+        container(worker).exec_run(["timeout", "60", "sh", "-c", "while :; do :; done"], detach=True)
+    busy = [subprocess.Popen(spin) for _ in range(2 * (os.cpu_count() or 1))]
+    try:
+        seconds = []
+        for _ in range(40):
+            began = time.monotonic()
+            assert "visits" in api("/").json()
+            seconds.append(time.monotonic() - began)
+    finally:
+        for process in busy:
+            process.terminate()
+            process.wait()
+    print(f"median {statistics.median(seconds):.3f} s, slowest {max(seconds):.2f} s")
+    assert max(seconds) < 10
 
 
 def test_an_answer_that_may_be_kept_is_given_again(stack: Workbench) -> None:
