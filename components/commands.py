@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
-from pulumi_command import local
+import pulumi_command
 
 GENERATION = "HEARTH_GENERATION"
 _PROJECT = Path(__file__).parent.parent
@@ -45,20 +45,20 @@ def command(
     generation: pulumi.Input[str] | None = None,
     after: Sequence[pulumi.Resource] = (),
     secret: bool = False,
-) -> local.Command:
+) -> pulumi_command.local.Command:
     """One command resource. With ``secret`` its output is kept encrypted and never shown.
 
     ``generation`` names what the command depends on and cannot see in its document, the delivered
     secrets or the container: when it changes, the command runs again. It is apart from the document
     so that a preview can show the document before the generation is known.
     """
-    return local.Command(
+    return pulumi_command.local.Command(
         name,
         create=create,
         delete=delete,
         stdin=stdin,
         environment=None if generation is None else {GENERATION: generation},
-        logging=local.Logging.NONE if secret else local.Logging.STDERR,
+        logging=pulumi_command.local.Logging.NONE if secret else pulumi_command.local.Logging.STDERR,
         add_previous_output_in_env=False,
         opts=pulumi.ResourceOptions(
             parent=parent,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 import pulumi
-from pulumi_command import local
+import pulumi_command
 
 from components.commands import call, command
 from components.facts import Renewed
@@ -39,9 +39,9 @@ class SecretStore:
         self._digest = digest
         self._data = data
         self._renewed = renewed
-        self._made: dict[str, local.Command] = {}
+        self._made: dict[str, pulumi_command.local.Command] = {}
 
-    def made(self, ref: SecretRef) -> local.Command:
+    def made(self, ref: SecretRef) -> pulumi_command.local.Command:
         """The resource that exists once the secret does."""
         if ref.name not in self._made:
             words = ["secret", self._root, ref.name]
