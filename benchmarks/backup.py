@@ -16,6 +16,7 @@ import psycopg
 from benchmarks import stacks
 from benchmarks.measure import Failed, Sample, finished, say
 from tests.e2e.workbench import Workbench, copy_project
+from tests.support.ports import free_port
 
 ROWS = 1_000_000
 DATABASE, PASSWORD = "app", "only for measuring"
@@ -47,7 +48,7 @@ class Bench:
         self.directory, self.kept, self.work = directory, directory / "kept", directory / "work"
         self.work.mkdir(parents=True)
         self.plain, self.password = self.work / "plain", self.work / "password"
-        services = {name: {**given, "port": stacks.free_port()} for name, given in declared.items()}
+        services = {name: {**given, "port": free_port()} for name, given in declared.items()}
         self.config: dict[str, Any] = {
             "runtime": "supervisord", "host": {"reserve": "512MiB"}, "services": services,
             "backup": {"repository": str(self.kept), "schedule": None}, "data": str(directory / "data"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import finished
-from benchmarks.stacks import STACK, free_port
+from benchmarks.stacks import STACK
 from components.config import load_stack_config
 from components.plan import DeploymentPlan, build_plan
 from components.runtimes import runtime_for
@@ -20,6 +20,7 @@ from components.spec import ServiceSpec
 from host.facts import measure
 from host.packages import gobuild
 from host.packages.request import Unavailable
+from tests.support.ports import free_port
 
 _PROJECT = f"{STACK}-compose"
 _OUTSIDE = ("frontend", "egress")

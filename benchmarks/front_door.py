@@ -13,6 +13,7 @@ import psutil
 
 from benchmarks import memory, stacks
 from benchmarks.measure import Failed, percentile, say
+from tests.support.ports import free_port
 
 REQUESTS = 6000
 _TURN = 250
@@ -92,7 +93,7 @@ def supervisor(directory: Path) -> memory.Taken:
     config = {
         "runtime": "supervisord",
         "host": {"reserve": "256MiB"},
-        "services": {"redis": {"memory": "64MiB", "port": stacks.free_port()}},
+        "services": {"redis": {"memory": "64MiB", "port": free_port()}},
         "data": str(directory / "supervised-data"),
     }
     project = stacks.hearth(directory / "supervised", config)

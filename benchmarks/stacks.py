@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ import yaml
 from benchmarks.measure import finished
 from tests.e2e.image import POSTGRES, image
 from tests.e2e.workbench import PROJECT, Workbench
+from tests.support.ports import free_port
 from toolchain import environment, places
 
 STACK = "benchmark"
@@ -48,13 +48,6 @@ def sweep() -> None:
         network.remove()
     for volume in client.volumes.list(filters=ours):
         volume.remove()
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def dev_config(directory: Path) -> dict[str, Any]:

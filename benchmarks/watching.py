@@ -12,6 +12,7 @@ import psutil
 
 from benchmarks import memory, stacks
 from benchmarks.measure import say
+from tests.support.ports import free_port
 
 WATCHED = ("redis", "postgres", "nginx")
 # All that runs without containers and can be had from package registries.
@@ -33,9 +34,9 @@ class Watcher:
 
 
 def _config(data: Path) -> dict[str, Any]:
-    ports = {name: {"port": stacks.free_port()} for name in (*WATCHED, *WATCHING)}
-    ports["nginx-exporter"]["status-port"] = stacks.free_port()
-    ports["loki"]["grpc-port"] = stacks.free_port()
+    ports = {name: {"port": free_port()} for name in (*WATCHED, *WATCHING)}
+    ports["nginx-exporter"]["status-port"] = free_port()
+    ports["loki"]["grpc-port"] = free_port()
     return {"runtime": "supervisord", "services": ports, "data": str(data)}
 
 

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -157,13 +156,6 @@ class Machine:
             port,
             **{"files": files, "health": health, "account": None if self.manager else "hearth-redis", **more},
         )
-
-
-def free_port() -> int:
-    """A TCP port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def processes(marker: str) -> list[psutil.Process]:

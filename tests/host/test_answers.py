@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.ports import free_port
 
 from host import answers
 from host.errors import HostError
-from tests.host.machine import Machine, free_port
+from tests.host.machine import Machine
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

@@ -10,8 +10,9 @@ import urllib.request
 from pathlib import Path
 
 import psutil
+from support.ports import free_port
 
-from tests.host.machine import Machine, free_port, processes
+from tests.host.machine import Machine, processes
 
 
 def get(port: int) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.ports import free_port
 from support.stacks import plan, values
 
 from components.captures import Capture
@@ -16,7 +17,7 @@ from host.errors import HostError
 from ops.backup import bring_back, capture
 from ops.backup.native import NativeSite
 from ops.errors import Failure
-from tests.host.machine import Machine, free_port
+from tests.host.machine import Machine
 
 POLICY = BackupPolicy(files=True)
 

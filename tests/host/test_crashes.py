@@ -10,8 +10,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from support.ports import free_port
 
-from tests.host.machine import Machine, free_port, processes
+from tests.host.machine import Machine, processes
 from tests.host.test_apply import get
 
 

@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 
 import psutil
+from support.ports import free_port
 
 from host import drift
-from tests.host.machine import Machine, free_port
+from tests.host.machine import Machine
 
 
 def found(document: dict) -> set[str]:

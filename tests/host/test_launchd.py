@@ -14,12 +14,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from support.ports import free_port
 from support.rendered import secret_values, services
 
 from components.runtimes.native import NativeService, UnitRenderer, apply_document
 from components.secrets import fill
 from tests.host.launchd_domain import Domain
-from tests.host.machine import PATIENCE, Machine, free_port, processes
+from tests.host.machine import PATIENCE, Machine, processes
 
 LABEL = "dev.hearth.test.redis"
 

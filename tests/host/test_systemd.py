@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.ports import free_port
 from support.rendered import services
 from support.stacks import values
 
 from host.managers.systemd import Systemd
-from tests.host.machine import Machine, free_port, processes
+from tests.host.machine import Machine, processes
 
 
 def test_life_of_a_service(systemd: Machine, root: Path) -> None:

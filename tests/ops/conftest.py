@@ -16,9 +16,10 @@ import yaml
 sys.path.insert(0, str(Path(__file__).parent))
 
 import behind_urls
-from ops_project import PULUMI, REPOSITORY, Project, Result, free_port
+from ops_project import PULUMI, REPOSITORY, Project, Result
 from small_stack import SmallStack
 from support.backup_servers import Server
+from support.ports import free_port
 
 from host.managers import orphans
 from ops.__main__ import main

@@ -14,7 +14,7 @@ import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import yaml
-from ops_project import free_port
+from support.ports import free_port
 
 from ops.doctor import examination
 from ops.doctor.rules import gpus, linger

@@ -5,11 +5,7 @@ from __future__ import annotations
 import json
 import socket
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from support.ports import free_port
 
 
 def test_table_and_data_name_every_service(project, hearth):

@@ -12,7 +12,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from ops_project import free_port
+from support.ports import free_port
 
 from ops.stacks import planned
 from ops.status import Condition, ago
