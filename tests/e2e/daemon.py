@@ -11,6 +11,8 @@ from pathlib import Path
 import docker
 from docker.errors import DockerException
 
+from tests.support import swarm
+
 _PATIENCE = 60
 
 
@@ -39,5 +41,6 @@ def docker_daemon(log: Path) -> Iterator[None]:
                 time.sleep(0.3)
             yield
         finally:
+            swarm.end()
             process.terminate()
             process.wait(30)

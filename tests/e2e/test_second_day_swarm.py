@@ -41,11 +41,10 @@ INSERT INTO things (what, v) SELECT md5(i::text) || E'\\t\\\\ line\\n', ARRAY[i,
 
 
 @pytest.fixture(scope="module")
-def client(containers: str) -> Iterator[docker.DockerClient]:
+def client(containers: str) -> docker.DockerClient:
     """Of a daemon that manages a swarm."""
     CONFIG["images"] = dict.fromkeys(CONFIG["services"], containers)
-    with one_node() as made:
-        yield made
+    return one_node()
 
 
 @pytest.fixture(scope="module")

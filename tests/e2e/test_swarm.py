@@ -38,10 +38,10 @@ LABEL = {"label": f"hearth.stack={STACK}"}
 def client(containers: str) -> Iterator[docker.DockerClient]:
     """Of a daemon that manages a swarm."""
     CONFIG["images"] = dict.fromkeys(CONFIG["services"], containers)
-    with one_node() as made:
-        yield made
-        for volume in made.volumes.list(filters=LABEL):
-            volume.remove()
+    made = one_node()
+    yield made
+    for volume in made.volumes.list(filters=LABEL):
+        volume.remove()
 
 
 @pytest.fixture(scope="module")

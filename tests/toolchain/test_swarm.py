@@ -2,7 +2,6 @@
 
 import base64
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import docker
@@ -17,10 +16,9 @@ HEAD = "import pulumi\nimport pulumi_docker as docker\n"
 
 
 @pytest.fixture(scope="module")
-def swarm() -> Iterator[docker.DockerClient]:
+def swarm() -> docker.DockerClient:
     """A client of its daemon."""
-    with one_node() as client:
-        yield client
+    return one_node()
 
 
 def program(name: str, image: str, text: str = "s3cr3t-text", memory: int = 32 << 20) -> str:
