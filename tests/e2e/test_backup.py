@@ -112,7 +112,7 @@ def test_where_memory_is_short_it_restores_in_rounds(
     figures.write_text(figures.read_text().replace("307200", "102400"))
     refused = stack.run("unshare", "--mount", "sh", "-c", short, "sh", *drill, check=False)
     assert refused.status == 1
-    assert "a drill may take 128MiB for it beside what runs, and 100MiB of memory are free" in refused.text
+    assert "postgres: a drill may take 256MiB for it beside what runs, and 100MiB of memory" in refused.text
     assert _scratch(stack) == []
 
 
