@@ -13,12 +13,13 @@ Ask = Callable[[str, object], Any]
 for any other answer."""
 
 _OPEN = 'exec 3<>/dev/tcp/127.0.0.1/"$1"'
-_GET = r"""printf 'GET %s HTTP/1.0\r\n\r\n' "$2" >&3 && grep -q '^HTTP/[0-9.]* 200 ' <&3"""
+_GET = r"""printf 'GET %s HTTP/1.0\r\n\r\n' "$2" >&3"""
+_WELL = "grep -q '^HTTP/[0-9.]* 200 ' <&3"
+_WHOLE = "cat <&3"
 # In bytes, not in characters of whatever language the service speaks.
 _POST = r"""LC_ALL=C
     printf 'POST %s HTTP/1.0\r\nContent-Type: application/json\r\n' "$2" >&3 &&
-    printf 'Content-Length: %d\r\n\r\n%s' "${#3}" "$3" >&3 && cat <&3"""
-_FETCH = r"""printf 'GET %s HTTP/1.0\r\n\r\n' "$2" >&3 && cat <&3"""
+    printf 'Content-Length: %d\r\n\r\n%s' "${#3}" "$3" >&3"""
 
 
 def accepts(port: int) -> tuple[str, ...]:
@@ -28,14 +29,14 @@ def accepts(port: int) -> tuple[str, ...]:
 
 def answers(port: int, path: str) -> tuple[str, ...]:
     """A command that exits 0 when a GET of ``path`` on ``port`` of this host is answered with 200."""
-    return ("bash", "-c", f"{_OPEN} && {_GET}", "answers", str(port), path)
+    return ("bash", "-c", f"{_OPEN} && {_GET} && {_WELL}", "answers", str(port), path)
 
 
 def fetches(port: int, path: str) -> tuple[str, ...]:
     """A command that prints the whole answer to a GET, its head included."""
-    return ("bash", "-c", f"{_OPEN} && {_FETCH}", "fetches", str(port), path)
+    return ("bash", "-c", f"{_OPEN} && {_GET} && {_WHOLE}", "fetches", str(port), path)
 
 
 def posts(port: int, path: str, body: str) -> tuple[str, ...]:
     """A command that prints the whole answer to a POST of ``body``, JSON of up to 128 KiB."""
-    return ("bash", "-c", f"{_OPEN} && {_POST}", "posts", str(port), path, body)
+    return ("bash", "-c", f"{_OPEN} && {_POST} && {_WHOLE}", "posts", str(port), path, body)
